@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// What one run of the load client does. The command line is `--name value`, one for each field.
+
+#include <string>
+
+namespace bench {
+
+struct Options {
+  int port = 0;
+  int connections = 1;
+  int depth = 1;              // requests outstanding on each connection; above 1 means pipelining
+  double seconds = 2.0;       // the measured window
+  double warmup = 0.5;        // seconds of the same load before the window, not counted
+  std::string path = "/";
+  int body_bytes = 0;         // above 0: POST that many bytes, and expect the same bytes back
+  std::string expect;         // the body expected from a GET
+
+  std::string request() const;
+  std::string expected_body() const;
+};
+
+// Ends the program with a message when an argument is unknown or impossible.
+Options parse_options(int argc, char** argv);
+
+}  // namespace bench

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""The benchmark: `./dev bench` calls it. README.md says what it measures and how; --help says how to choose.
+
+Nothing but the standard library is needed to run it: the peers live in an environment of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from typing import Any
+
+import busy
+import environment
+import idle
+import lifecycle
+import machine
+import paths
+import tables
+import throughput
+from throughput import Plan
+from workloads import PARTS
+
+NAMES = (*PARTS, "idle", "lifecycle", "busy")
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",") if number]
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="CPU time per request, side by side with other servers in one run.")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, "all"], default="all", metavar="NAME", help=" ".join([*NAMES, "all"]))
+    parser.add_argument("--quick", action="store_true", help="one short round, for a first impression while tuning")
+    parser.add_argument("--duration", type=float, metavar="S", help="seconds of each measured window (default 2; quick 1)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds (default 3; quick 1)")
+    parser.add_argument("--only", type=_words, default=[], metavar="A,B", help="servers whose names begin so")
+    parser.add_argument("--connections", type=_numbers, default=[], metavar="N,M", help="instead of 1,64")
+    parser.add_argument("--cycles", type=int, default=200, help="of lifecycle")
+    parser.add_argument("--idle-connections", type=int, default=10000)
+    parser.add_argument("--python", default="python3.11", help="interpreter of the peers' environment")
+    parser.add_argument("--no-install", action="store_true", help="take Outrider as it is installed in the environment")
+    return parser.parse_args()
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    quick = arguments.quick
+    return Plan(
+        rounds=arguments.rounds or (1 if quick else 3),
+        seconds=arguments.duration or (1.0 if quick else 2.0),
+        warmup=0.3 if quick else 0.5,
+        only=arguments.only,
+        connections=arguments.connections,
+        cycles=min(arguments.cycles, 40) if quick else arguments.cycles,
+        idle_connections=arguments.idle_connections,
+        is_partial=bool(quick or arguments.only or arguments.connections or arguments.rounds),
+    )
+
+
+def _measure(name: str, plan: Plan) -> list[dict[str, Any]]:
+    if name == "lifecycle":  # before the runner pins itself: it is measured without pinning
+        return lifecycle.run(plan)
+    machine.pin_to_client_core()
+    if name == "idle":
+        return idle.run(plan)
+    if name == "busy":
+        return busy.run(plan)
+    return throughput.run(PARTS[name], plan)
+
+
+def _save(name: str, plan: Plan, shape: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    results = {"name": name, "machine": shape, "versions": machine.versions(), "plan": dataclasses.asdict(plan), "rows": rows}
+    file = paths.results_file(name, is_partial=plan.is_partial)
+    file.write_text(json.dumps(results, indent=1) + "\n")
+    print(tables.as_text(results))
+    print(f"written to {file.relative_to(paths.ROOT)}\n", flush=True)
+
+
+def main() -> int:
+    arguments = _parse()
+    names = list(NAMES) if "all" in arguments.names else [arguments.names] if isinstance(arguments.names, str) else arguments.names
+    environment.prepare(arguments.python, wants_install=not arguments.no_install)
+    plan = _plan(arguments)
+    for name in sorted(names, key=lambda name: name != "lifecycle"):
+        shape = machine.shape()
+        _save(name, plan, shape, _measure(name, plan))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""The table of servers, each started the way its own documentation calls fastest: one worker, no access log.
+
+A keep-alive time or a request limit that would close connections in the middle of a measurement is set out of the way,
+as it is set for nginx; nothing else departs from the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import paths
+
+KEEP_ALIVE_SECONDS = 120  # longer than any measurement
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a server is to be started with."""
+
+    app: str
+    port: int
+    depth: int = 1
+
+
+@dataclass(frozen=True)
+class Server:
+    name: str
+    face: str  # "asgi", "native", or "floor", which takes part in both
+    command: Callable[[Target], list[str]]
+    package: str = ""  # its distribution in the environment; "" for programs
+    is_ours: bool = False
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    return [str(paths.VENV_PYTHON), "-m", name, *arguments]
+
+
+def _outrider(loop: str) -> Callable[[Target], list[str]]:
+    def command(target: Target) -> list[str]:
+        return _module(
+            "outrider", target.app, "--host", "127.0.0.1", "--port", str(target.port), "--loop", loop, "--no-access-log"
+        )
+
+    return command
+
+
+def _uvicorn(target: Target) -> list[str]:
+    return _module(
+        "uvicorn", target.app, "--host", "127.0.0.1", "--port", str(target.port), "--loop", "uvloop", "--http", "httptools",
+        "--no-access-log", "--log-level", "warning", "--timeout-keep-alive", str(KEEP_ALIVE_SECONDS),
+    )  # fmt: skip
+
+
+def _granian(target: Target) -> list[str]:
+    return _module(
+        "granian", target.app, "--interface", "asgi", "--host", "127.0.0.1", "--port", str(target.port), "--workers", "1",
+        "--loop", "uvloop", "--http", "1", "--no-ws", "--no-access-log", "--log-level", "warning",
+    )  # fmt: skip
+
+
+def _peregrine(target: Target) -> list[str]:
+    # It takes uvloop by itself when it is installed. Its limit of connections is below what `idle` opens.
+    return _module(
+        "peregrine", "--host", "127.0.0.1", "--port", str(target.port), "--workers", "1", "--protocol", "asgi",
+        "--log-level", "warning", "--keep-alive", str(KEEP_ALIVE_SECONDS * 1000), "--max-connections", "16384", target.app,
+    )  # fmt: skip
+
+
+def _freastal(target: Target) -> list[str]:
+    # It has no command line and a loop of its own.
+    return [str(paths.VENV_PYTHON), str(paths.APPS / "run_freastal.py"), target.app, str(target.port)]
+
+
+def _hypercorn(target: Target) -> list[str]:
+    config = paths.BUILD / "hypercorn.toml"
+    config.write_text(f"keep_alive_max_requests = 1000000000\nkeep_alive_timeout = {KEEP_ALIVE_SECONDS}\n")
+    return _module(
+        "hypercorn", "--config", str(config), "--bind", f"127.0.0.1:{target.port}", "--workers", "1",
+        "--worker-class", "uvloop", "--log-level", "WARNING", target.app,
+    )  # fmt: skip
+
+
+def _cpp_hello(target: Target) -> list[str]:
+    return [str(paths.CPP_HELLO), str(target.port)]
+
+
+def nginx_program() -> str | None:
+    """Debian puts it where the PATH of an ordinary user doesn't lead."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+_NGINX_CONFIG = """
+daemon off;
+{user}
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+worker_rlimit_nofile 20000;
+events {{ worker_connections 16384; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    keepalive_timeout {keep_alive}s;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    default_type text/plain;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ return 200 "hello"; }}
+    }}
+}}
+"""
+
+
+def _nginx(target: Target) -> list[str]:
+    folder = paths.BUILD / "nginx"
+    folder.mkdir(parents=True, exist_ok=True)
+    user = "user root;" if os.geteuid() == 0 else ""  # else the worker couldn't enter a folder in root's home
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX_CONFIG.format(folder=folder, port=target.port, keep_alive=KEEP_ALIVE_SECONDS, user=user))
+    return [nginx_program() or "nginx", "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(config)]
+
+
+def _floor(target: Target) -> list[str]:
+    command = [str(paths.FLOOR), str(target.port)]
+    return command if target.depth == 1 else [*command, str(len(client_request(target.port)))]
+
+
+def client_request(port: int) -> bytes:
+    """The load client's GET, whose size the floor must know when several arrive in one read."""
+    return f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n".encode()
+
+
+SERVERS: tuple[Server, ...] = (
+    Server("outrider (uvloop)", "asgi", _outrider("uvloop"), "outrider", is_ours=True),
+    Server("outrider (asyncio)", "asgi", _outrider("asyncio"), "outrider", is_ours=True),
+    Server("uvicorn", "asgi", _uvicorn, "uvicorn"),
+    Server("granian", "asgi", _granian, "granian"),
+    Server("peregrine", "asgi", _peregrine, "peregrine-server"),
+    Server("freastal", "asgi", _freastal, "freastal"),
+    Server("hypercorn", "asgi", _hypercorn, "hypercorn"),
+    Server("outrider (C++)", "native", _cpp_hello, is_ours=True),
+    Server("nginx", "native", _nginx),
+    Server("floor", "floor", _floor),
+)
+
+BASELINE = "uvicorn"
+FLOOR = "floor"
+
+
+def selected(face: str, only: list[str], *, has_floor: bool) -> list[Server]:
+    """A face's servers, those whose name begins with one of `only`; the floor when the workload has one."""
+    faces = {face, "floor"} if has_floor else {face}
+    return [
+        server
+        for server in SERVERS
+        if server.face in faces and (not only or any(server.name.startswith(name) for name in only))
+    ]

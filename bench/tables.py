@@ -1,0 +1,149 @@
+"""Results as tables: the columns of each part, in one place for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    cell: Callable[[Row], str]
+
+
+def _number(key: str, digits: int = 0, scale: float = 1.0) -> Callable[[Row], str]:
+    return lambda row: f"{row[key] * scale:,.{digits}f}" if key in row else ""
+
+
+def _spread(row: Row) -> str:
+    rounds = row.get("cpu_us_rounds", [])
+    return f"{min(rounds):.1f}–{max(rounds):.1f}" if rounds else ""
+
+
+def _flatness(key: str, scale: float = 1.0) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        return f"{row['footprint_early'][key] * scale:.3g} → {row['footprint_end'][key] * scale:.3g}"
+
+    return cell
+
+
+_SERVER = Column("server", lambda row: row["server"])
+_NOTE = Column("note", lambda row: row["reason"])
+
+_THROUGHPUT = (
+    _SERVER,
+    Column("CPU µs per request", _number("cpu_us", 2)),
+    Column("of uvicorn's", _number("ratio_to_uvicorn", 2)),
+    Column("of the floor's", _number("ratio_to_floor", 2)),
+    Column("rounds", _spread),
+    Column("requests/s", _number("requests_per_second")),
+    Column("p50 µs", _number("p50_us")),
+    Column("p99 µs", _number("p99_us")),
+    Column("others on its core", lambda row: f"{row['foreign_share']:.0%}"),
+    _NOTE,
+)
+_IDLE = (
+    _SERVER,
+    Column("bytes per connection", _number("bytes_per_connection")),
+    Column("resident bytes per connection", _number("resident_per_connection")),
+    Column("before, MiB", _number("private_dirty_before", 1, 2**-20)),
+    Column("holding, MiB", _number("private_dirty_during", 1, 2**-20)),
+    Column("afterwards, MiB", _number("private_dirty_after", 1, 2**-20)),
+    _NOTE,
+)
+_LIFECYCLE = (
+    _SERVER,
+    Column("cycles", _number("cycles")),
+    Column("start ms", _number("start_ms", 2)),
+    Column("p99", _number("start_p99_ms", 2)),
+    Column("first answer ms", _number("first_ms", 2)),
+    Column("p99", _number("first_p99_ms", 2)),
+    Column("stop ms", _number("stop_ms", 2)),
+    Column("p99", _number("stop_p99_ms", 2)),
+    Column("threads", _flatness("threads")),
+    Column("descriptors", _flatness("descriptors")),
+    Column("resident MiB", _flatness("resident", 2**-20)),
+    _NOTE,
+)
+_BUSY = (
+    _SERVER,
+    Column("requests/s", _number("requests_per_second", 1)),
+    Column("p50 ms", _number("p50_us", 2, 1e-3)),
+    Column("p99 ms", _number("p99_us", 2, 1e-3)),
+    Column("program alone, iterations/s", _number("iterations_alone")),
+    Column("beside the server", _number("iterations_beside")),
+    Column("slower by", lambda row: f"{row['slowdown']:.1%}"),
+    _NOTE,
+)
+_COLUMNS = {"idle": _IDLE, "lifecycle": _LIFECYCLE, "busy": _BUSY}
+
+
+@dataclass(frozen=True)
+class Table:
+    workload: str
+    connections: int | None
+    titles: list[str]
+    lines: list[list[str]]  # a server that was not run has its name, empty cells, and the reason
+    ours: list[bool]
+
+    @property
+    def caption(self) -> str:
+        if self.connections is None or self.workload in ("idle", "lifecycle"):
+            return self.workload
+        return f"{self.workload}, {self.connections} connection{'s' if self.connections > 1 else ''}"
+
+
+def _line(row: Row, columns: tuple[Column, ...]) -> list[str]:
+    if row["status"] != "ok":
+        return [row["server"], *("" for _ in columns[2:]), f"not run: {row['reason']}"]
+    return [column.cell(row) for column in columns]
+
+
+def groups(rows: list[Row]) -> dict[tuple[str, int | None], list[Row]]:
+    """Rows by workload and connections, in the order of their first appearance."""
+    grouped: dict[tuple[str, int | None], list[Row]] = {}
+    for row in rows:
+        connections = None if row["workload"] in ("idle", "lifecycle") else row["connections"]
+        grouped.setdefault((row["workload"], connections), []).append(row)
+    return grouped
+
+
+def of(results: dict[str, Any]) -> list[Table]:
+    columns = _COLUMNS.get(results["name"], _THROUGHPUT)
+    found = []
+    for (workload, connections), rows in groups(results["rows"]).items():
+        lines = [_line(row, columns) for row in rows]
+        found.append(_without_empty_columns(Table(workload, connections, [c.title for c in columns], lines, [row["is_ours"] for row in rows])))
+    return found
+
+
+def _without_empty_columns(table: Table) -> Table:
+    kept = [index for index in range(len(table.titles)) if any(line[index] for line in table.lines)]
+    lines = [[line[index] for index in kept] for line in table.lines]
+    return Table(table.workload, table.connections, [table.titles[index] for index in kept], lines, table.ours)
+
+
+def as_text(results: dict[str, Any]) -> str:
+    """For the terminal: columns aligned, numbers to the right."""
+    parts = []
+    for table in of(results):
+        widths = [max(len(cell) for cell in column) for column in zip(table.titles, *table.lines)]
+        parts.append(f"\n{table.caption}")
+        for cells in (table.titles, *table.lines):
+            first, *rest = (cell.rjust(width) for cell, width in zip(cells, widths))
+            parts.append("  ".join([cells[0].ljust(widths[0]), *rest]).rstrip())
+    return "\n".join(parts)
+
+
+def as_markdown(table: Table) -> str:
+    rule = ["---", *("---:" for _ in table.titles[1:])]
+    if table.titles[-1] == "note":
+        rule[-1] = "---"
+    lines = [table.titles, rule]
+    for cells, is_ours in zip(table.lines, table.ours):
+        lines.append([f"**{cells[0]}**", *cells[1:]] if is_ours else cells)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in lines)

@@ -1,0 +1,112 @@
+"""CPU time per request: the figure that decides, with requests a second and latencies beside it.
+
+Rounds are interleaved (A B C, A B C, …), with a fresh process for every server in every round: whatever disturbs the machine
+for a while then disturbs all alike, and no server is judged by one lucky layout of its memory. Medians are quoted.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+import cpu
+import machine
+from client import Client
+from process import NotRun, free_port, running
+from servers import BASELINE, FLOOR, Server, Target, selected
+from workloads import Workload
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how often to measure, and what to leave out."""
+
+    rounds: int = 3
+    seconds: float = 2.0
+    warmup: float = 0.5
+    only: list[str] = field(default_factory=list)  # beginnings of servers' names; empty for all
+    connections: list[int] = field(default_factory=list)  # empty for what the workload says
+    cycles: int = 200  # of `lifecycle`
+    idle_connections: int = 10000
+    is_partial: bool = False
+
+
+Measurement = dict[str, Any]
+
+
+def _measure(pid: int, workload: Workload, port: int, connections: int, plan: Plan) -> Measurement:
+    with Client(workload, port, connections, seconds=plan.seconds, warmup=plan.warmup) as client:
+        client.wait_until_warm()
+        before = cpu.sample(pid, machine.SERVER_CORE)
+        result = client.measure()
+        after = cpu.sample(pid, machine.SERVER_CORE)
+    if result["errors"]:
+        raise NotRun(f"{result['errors']} errors: {result['first_error']}")
+    usage = cpu.between(before, after)
+    result["cpu_us"] = usage.seconds * 1e6 / result["requests"]
+    result["foreign_share"] = usage.foreign_seconds / result["seconds"]
+    result["cpu_disagreement"] = usage.disagreement
+    return result
+
+
+def _round(server: Server, workload: Workload, plan: Plan) -> dict[int, Measurement | NotRun]:
+    """One fresh process, measured at each number of connections."""
+    measurements: dict[int, Measurement | NotRun] = {}
+    counts = tuple(plan.connections) or workload.connections
+    port = free_port()
+    try:
+        with running(server, Target(workload.app, port, workload.depth)) as pid:
+            for connections in counts:
+                try:
+                    measurements[connections] = _measure(pid, workload, port, connections, plan)
+                except NotRun as trouble:
+                    measurements[connections] = trouble
+    except NotRun as trouble:
+        measurements = dict.fromkeys(counts, trouble)
+    return measurements
+
+
+_MEDIANS = ("cpu_us", "requests_per_second", "p50_us", "p90_us", "p99_us", "max_us", "foreign_share")
+
+
+def _row(server: Server, workload: Workload, connections: int, rounds: list[Measurement | NotRun]) -> Measurement:
+    good = [measurement for measurement in rounds if not isinstance(measurement, NotRun)]
+    bad = [str(measurement) for measurement in rounds if isinstance(measurement, NotRun)]
+    row: Measurement = {"server": server.name, "is_ours": server.is_ours, "workload": workload.name, "connections": connections}
+    if len(good) <= len(rounds) / 2:  # a server that fails more often than not has no figure
+        return {**row, "status": "not run", "reason": bad[0]}
+    row.update({name: statistics.median(measurement[name] for measurement in good) for name in _MEDIANS})
+    row["cpu_us_rounds"] = [round(measurement["cpu_us"], 3) for measurement in good]
+    row["requests"] = sum(measurement["requests"] for measurement in good)
+    row["reconnects"] = sum(measurement["reconnects"] for measurement in good)
+    row["cpu_disagreement"] = any(measurement["cpu_disagreement"] for measurement in good)
+    return {**row, "status": "ok", "reason": "; ".join(sorted(set(bad)))}
+
+
+def _add_ratios(rows: list[Measurement]) -> None:
+    """To uvicorn and to the floor of the same run, workload and number of connections."""
+    for row in rows:
+        for name, ratio in ((BASELINE, "ratio_to_uvicorn"), (FLOOR, "ratio_to_floor")):
+            for other in rows:
+                same = all(other[key] == row[key] for key in ("workload", "connections"))
+                if same and other["server"] == name and "ok" == other["status"] == row["status"]:
+                    row[ratio] = row["cpu_us"] / other["cpu_us"]
+
+
+def _measure_workload(workload: Workload, plan: Plan) -> list[Measurement]:
+    servers = selected(workload.servers, plan.only, has_floor=workload.has_floor)
+    rounds: dict[tuple[str, int], list[Measurement | NotRun]] = {}
+    for number in range(plan.rounds):
+        for server in servers:
+            print(f"  {workload.name}: round {number + 1} of {plan.rounds}: {server.name}", flush=True)
+            for connections, measurement in _round(server, workload, plan).items():
+                rounds.setdefault((server.name, connections), []).append(measurement)
+    by_name = {server.name: server for server in servers}
+    return [_row(by_name[name], workload, connections, found) for (name, connections), found in rounds.items()]
+
+
+def run(workloads: tuple[Workload, ...], plan: Plan) -> list[Measurement]:
+    rows = [row for workload in workloads for row in _measure_workload(workload, plan)]
+    _add_ratios(rows)
+    return rows

@@ -1,0 +1,25 @@
+"""Cells of a notebook: the server stays while you change what it serves."""
+
+# %%
+import httpx
+from fastapi import FastAPI
+
+import outrider
+
+app, readings = FastAPI(), [3, 5, 8]
+
+
+@app.get("/mean")
+def mean() -> float:
+    return sum(readings) / len(readings)
+
+
+server = outrider.serve(app).start()
+print(server.url)
+
+# %%
+readings.append(100)
+print(httpx.get(f"{server.url}/mean").json())
+
+# %%
+print(server.stop())

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#include "http/exchange.h"
+
+namespace outrider::http {
+
+std::string_view sentence(ResponseFault fault) {
+  switch (fault) {
+    case ResponseFault::None:
+      return "the response is valid";
+    case ResponseFault::StatusInvalid:
+      return "the status code is not between 200 and 999 (100 and 199 for an informational response)";
+    case ResponseFault::FieldNameInvalid:
+      return "a header name is not a token (RFC 9110, section 5.6.2)";
+    case ResponseFault::FieldValueInvalid:
+      return "a header value holds a control character such as CR or LF";
+    case ResponseFault::FieldForbidden:
+      return "the header is one that only the server can set";
+    case ResponseFault::ContentLengthInvalid:
+      return "content-length is not one whole number";
+    case ResponseFault::BodyTooLong:
+      return "the body is longer than content-length";
+    case ResponseFault::BodyTooShort:
+      return "the body is shorter than content-length";
+  }
+  return {};
+}
+
+}  // namespace outrider::http

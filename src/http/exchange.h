@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The seam: one request with its response, between a protocol (HTTP/1, later HTTP/2) and a face (the C++ App, the
+// ASGI bridge). Neither side knows the other; a protocol or a face is added without touching the rest.
+//
+//   protocol  implements Exchange, calls Application::on_request() and the ExchangeHandler;
+//   face      implements Application and ExchangeHandler, calls the Exchange.
+//
+// An exchange ends for the face in one of two ways, and afterwards its Exchange must not be touched:
+//   - the face ends it: write() of the last piece, or abort(). No callback follows.
+//   - the protocol ends it: ExchangeHandler::on_disconnect(). The handler is told once.
+//
+// Thread: loop only. Callbacks come in the step phase of a pass (loop/loop.h), on_disconnect() in any phase; none
+// comes from inside a call of the face.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "http/request_head.h"
+#include "net/address.h"
+
+namespace outrider::http {
+
+/// Why the protocol ended an exchange.
+enum class Disconnect {
+  PeerClosed,     ///< the peer closed or reset the connection
+  Timeout,        ///< the peer took too long to send its body, or to take the response
+  ProtocolError,  ///< what came as the body wasn't one
+  Aborted,        ///< the server stops, and this exchange had used up its last deadline
+};
+
+/// What is wrong with a response, as the face that made it is told. Nothing was sent; the face can drop_head() and
+/// answer something else, or abort() when has_sent_head().
+enum class ResponseFault {
+  None,
+  StatusInvalid,         ///< not 200 to 999 (or not 100 to 199 for an informational response)
+  FieldNameInvalid,      ///< the name is not a token
+  FieldValueInvalid,     ///< the value holds CR, LF, NUL or another control character
+  FieldForbidden,        ///< a field that the server itself must decide on (Transfer-Encoding, Upgrade and such)
+  ContentLengthInvalid,  ///< not a number, or given twice
+  BodyTooLong,           ///< more content than Content-Length said
+  BodyTooShort,          ///< less content than Content-Length said
+};
+
+/// One sentence per fault.
+std::string_view sentence(ResponseFault fault);
+
+/// A piece of a response's content. With an owner, the bytes may be kept without copying: release(owner) is called
+/// once, when they aren't needed any more, on the loop's thread. Without one they are copied before write() returns.
+struct Piece {
+  std::string_view bytes;
+  void* owner = nullptr;
+  void (*release)(void* owner) = nullptr;
+};
+
+enum class More { Yes, No };
+
+/// What the faces may know of the connection below an exchange.
+class Connection {
+ public:
+  virtual net::Address local_address() const = 0;
+  virtual net::Address peer_address() const = 0;
+  /// "http" or "https".
+  virtual std::string_view scheme() const = 0;
+
+  /// A place for the face to keep something per connection (the ASGI bridge: the client tuple); released like a
+  /// Piece's owner when the connection dies.
+  struct Attachment {
+    void* object = nullptr;
+    void (*release)(void* object) = nullptr;
+  };
+  virtual Attachment& attachment() = 0;
+
+ protected:
+  ~Connection() = default;
+};
+
+/// The face's side of an exchange.
+class ExchangeHandler {
+ public:
+  /// More of the request's body arrived, or its end.
+  virtual void on_body() = 0;
+  /// So much of the response left that writing may go on (Exchange::is_writable()).
+  virtual void on_writable() = 0;
+  /// The peer sends nothing more on this connection; it may still read. Most peers that do so have gone.
+  virtual void on_half_close() = 0;
+  /// The protocol ended the exchange; it must not be touched from now on.
+  virtual void on_disconnect(Disconnect reason) = 0;
+  /// The server stops and this exchange had its grace: end soon. Told once; the exchange goes on.
+  virtual void on_stop() = 0;
+  /// The server stops and this exchange didn't end when told: cancel the handler. Told once; the exchange goes on.
+  virtual void on_cancel() = 0;
+
+ protected:
+  ~ExchangeHandler() = default;
+};
+
+class Exchange {
+ public:
+  /// Valid until the exchange ends.
+  virtual const RequestHead& head() const = 0;
+  virtual Connection& connection() = 0;
+  /// Must be called in Application::on_request(); the handler must live until the exchange ends.
+  virtual void set_handler(ExchangeHandler* handler) = 0;
+
+  // The request's body, pulled by the face.
+
+  /// What arrived and wasn't consumed yet; valid until the next call that isn't const.
+  virtual std::string_view body() const = 0;
+  /// Nothing will come after body().
+  virtual bool is_body_complete() const = 0;
+  /// Drops `count` bytes of body(), and lets the peer send more when there is room.
+  virtual void consume_body(std::size_t count) = 0;
+  /// The face waits for the body: a peer that expects 100 (Continue) is sent one, and the body's time-out runs.
+  virtual void want_body() = 0;
+  /// The trailer fields; valid once the body is complete.
+  virtual const RequestHead& trailers() const = 0;
+
+  // The response: head, then content. Nothing leaves before the first write().
+
+  /// Begins an informational response (100 to 199, but 101) or the response; then come its fields.
+  virtual ResponseFault begin_head(int status) = 0;
+  virtual ResponseFault add_field(std::string_view name, std::string_view value) = 0;
+  /// Forgets the head that was begun, so that another one can be begun in its place. Before the first write() only.
+  virtual void drop_head() = 0;
+  /// Ends and sends an informational response.
+  virtual void end_informational() = 0;
+  /// Announces that trailers follow the content: it is then sent chunked. Before the first write().
+  virtual void expect_trailers() = 0;
+  /// Content. With More::No the response is complete (unless trailers are expected) and the exchange ends.
+  virtual ResponseFault write(Piece piece, More more) = 0;
+  /// A trailer field; after the write() with More::No, if trailers were expected.
+  virtual ResponseFault add_trailer(std::string_view name, std::string_view value) = 0;
+  /// Ends the trailers and with them the exchange.
+  virtual void end_trailers() = 0;
+
+  virtual bool has_begun_head() const = 0;
+  /// The head can't be changed any more: its bytes are on their way.
+  virtual bool has_sent_head() const = 0;
+  /// False while more than write_buffer_bytes_max waits for the peer; on_writable() comes once that has changed.
+  virtual bool is_writable() = 0;
+  /// Cuts the connection: the peer sees that the response is incomplete. The exchange ends.
+  virtual void abort() = 0;
+
+ protected:
+  ~Exchange() = default;
+};
+
+/// The application as the engine sees it.
+class Application {
+ public:
+  virtual ~Application() = default;
+  /// A request's head is there (its body may still be on the way). Must call exchange.set_handler().
+  virtual void on_request(Exchange& exchange) = 0;
+  /// A pass is over: what was batched for its end is to be done.
+  virtual void on_pass_end() {}
+};
+
+}  // namespace outrider::http

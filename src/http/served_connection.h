@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What the server needs of every connection, whatever protocol it speaks: to count it, to drain it, to end it.
+//
+// Thread: loop only.
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/list.h"
+
+namespace outrider::http {
+
+struct ServedConnectionTag;
+
+class ServedConnection : public ListNode<ServedConnectionTag> {
+ public:
+  virtual ~ServedConnection() = default;
+
+  /// Closes when idle; else the running exchanges are the last ones. Stage 1 of a stop.
+  virtual void begin_drain() = 0;
+  /// Tells the running exchanges to end. Returns how many were told. Stage 3.
+  virtual int tell_stop() = 0;
+  /// Cancels the handlers of the running exchanges. Returns how many. Stage 4.
+  virtual int cancel() = 0;
+  /// Resets the connection. Returns how many exchanges that cut off. Stage 5.
+  virtual int abort() = 0;
+  /// Closes in order; for a connection that isn't busy.
+  virtual void close() = 0;
+  /// An exchange is running, or bytes of the last response haven't left.
+  virtual bool is_busy() const = 0;
+  /// A response has begun and isn't complete.
+  virtual bool is_streaming() const = 0;
+};
+
+/// How far a stop had come with an exchange when it ended.
+enum class StopStage { None, Told, Cancelled, Aborted };
+
+/// What one exchange came to; views are valid during the call.
+struct ExchangeRecord {
+  std::string_view method;
+  std::string_view target;
+  int minor_version;
+  int status;             // 0: there was no response
+  uint64_t microseconds;  // from the request's head to the end of the response
+  StopStage stop_stage;
+};
+
+/// Whom connections report to: their server.
+class ConnectionObserver {
+ public:
+  virtual void on_exchange_begin() = 0;
+  virtual void on_exchange_end(const ExchangeRecord& record) = 0;
+  /// While draining: a connection that was busy no longer is.
+  virtual void on_idle() = 0;
+  /// The connection is done with and is to be destroyed, but not before the next step phase.
+  virtual void on_closed(ServedConnection& connection) = 0;
+
+ protected:
+  ~ConnectionObserver() = default;
+};
+
+}  // namespace outrider::http

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// An HTTP/1 connection: a stream, the exchange under way on it, and the deadlines. Thin: what bytes mean is the
+// codecs' business, what is answered the application's.
+//
+// Phases and what moves between them:
+//
+//   Idle ──first byte──► Receiving ──head complete──► Active ──response complete──► Idle | Discarding | Closing
+//   Discarding ──rest of the request's body read──► Idle          Closing ──all written──► Lingering
+//   Lingering ──peer closed, or linger_timeout──► Closed          any ──connection broken, abort──► Closed
+//
+// Thread: loop only. Destroyed by its observer, never inside one of its own calls.
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "http/served_connection.h"
+#include "http1/exchange.h"
+#include "http1/service.h"
+#include "loop/deadline.h"
+#include "net/stream.h"
+#include "net/write_queue.h"
+
+namespace outrider::http1 {
+
+class Connection final : public http::ServedConnection,
+                         public http::Connection,
+                         private net::StreamHandler,
+                         private loop::Deadline {
+ public:
+  /// `service` must outlive the connection.
+  Connection(Service& service, std::unique_ptr<net::Stream> stream);
+  ~Connection() override;
+
+  // http::ServedConnection
+  void begin_drain() override;
+  int tell_stop() override;
+  int cancel() override;
+  int abort() override;
+  void close() override;
+  bool is_busy() const override;
+  bool is_streaming() const override;
+
+  // http::Connection
+  net::Address local_address() const override { return stream_->local_address(); }
+  net::Address peer_address() const override { return stream_->peer_address(); }
+  std::string_view scheme() const override { return "http"; }
+  Attachment& attachment() override { return attachment_; }
+
+  // For the exchange.
+  Service& service() { return service_; }
+  net::WriteQueue& queue() { return queue_; }
+  void flush_soon();
+  bool is_writable();
+  void on_body_wanted();
+  void on_body_consumed();
+  void on_response_complete();
+  /// The response under way is to say that the connection closes after it.
+  bool is_last_exchange() const;
+
+ private:
+  enum class Phase { Idle, Receiving, Active, Discarding, Closing, Lingering, Closed };
+
+  // net::StreamHandler
+  void on_data(std::span<char> bytes) override;
+  void on_end() override;
+  void on_error(int code) override;
+  void on_write_done(int code) override;
+  // loop::Deadline
+  void on_deadline() override;
+
+  void take_input(std::string_view bytes);
+  bool feed_exchange(std::string_view& bytes);
+  void on_head_complete();
+  void step();
+  void deliver_news();
+  void end_exchange();
+  void discard_or_close();
+  void next_exchange();
+  void refuse(ProtocolError error);
+  void write_error(ProtocolError error);
+  void disconnect(http::Disconnect reason);
+  void flush();
+  void after_flush();
+  void stop_reading();
+  void resume_reading();
+  void set_deadline();
+  void on_write_stalled();
+  uint64_t microseconds() const;
+
+  Service& service_;
+  std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<Exchange> exchange_;
+  net::WriteQueue queue_;
+  Buffer pending_;  // input behind the request under way (pipelining)
+  loop::Deferred step_;
+  loop::Deferred flush_;
+  Attachment attachment_;
+  uint64_t exchange_began_ns_ = 0;
+  std::size_t exchange_count_ = 0;
+  std::size_t lingered_bytes_ = 0;
+  std::size_t unwritten_at_check_ = 0;
+  Phase phase_ = Phase::Idle;
+  bool is_dispatched_ = false;      // the application knows of the exchange
+  bool is_reading_ = true;
+  bool peer_ended_ = false;         // the peer sends nothing more
+  bool has_body_news_ = false;      // the handler is to be told, in the next step
+  bool has_end_news_ = false;
+  bool was_unwritable_ = false;     // the face was told so, and waits
+  bool is_broken_ = false;          // writing failed; to be dealt with in the next step
+  http::StopStage stop_stage_ = http::StopStage::None;
+};
+
+}  // namespace outrider::http1

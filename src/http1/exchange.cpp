@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include "http1/exchange.h"
+
+#include "base/check.h"
+#include "http1/connection.h"
+#include "http1/service.h"
+#include "net/write_queue.h"
+
+namespace outrider::http1 {
+namespace {
+
+// Memory that a pooled exchange keeps for the next request's body.
+constexpr std::size_t kKeepBodyBytes = 8 * 1024;
+
+// Content up to this size is copied behind its head, so that both leave in one piece; above, copying costs more
+// than a second element in the system call's vector.
+constexpr std::size_t kCopyMax = 8 * 1024;
+
+}  // namespace
+
+void Exchange::begin(Connection& connection) {
+  connection_ = &connection;
+  parser_.begin(head_);
+}
+
+void Exchange::recycle() {
+  connection_ = nullptr;
+  handler_ = nullptr;
+  head_.recycle();
+  body_.recycle(kKeepBodyBytes);
+  writer_.reset();
+  request_state_ = RequestState::Head;
+  body_received_ = 0;
+  wants_body_ = awaits_continue_ = discards_body_ = is_response_complete_ = false;
+}
+
+Result<std::size_t, ProtocolError> Exchange::feed(std::string_view bytes) {
+  if (request_state_ == RequestState::Head) {
+    Result<HeadParser::Progress, ProtocolError> progress = parser_.feed(bytes);
+    if (!progress) return progress.error();
+    if (progress->is_complete) {
+      const Result<bool, ProtocolError> begun = reader_.begin(head_);
+      if (!begun) return begun.error();
+      const bool has_body = head_.body_framing() != http::BodyFraming::None;
+      request_state_ = has_body ? RequestState::Body : RequestState::Complete;
+      awaits_continue_ = head_.expects_continue();
+    }
+    return progress->consumed;
+  }
+  std::size_t used = 0;
+  while (used < bytes.size() && request_state_ == RequestState::Body) {
+    Result<BodyReader::Progress, ProtocolError> progress = reader_.feed(bytes.substr(used));
+    if (!progress) return progress.error();
+    used += progress->consumed;
+    body_received_ += progress->content.size();
+    awaits_continue_ = false;  // the peer didn't wait
+    if (!discards_body_) body_.append(progress->content);
+    if (progress->is_complete) request_state_ = RequestState::Complete;
+  }
+  return used;
+}
+
+void Exchange::discard_body() {
+  discards_body_ = true;
+  wants_body_ = true;
+  body_.clear();
+}
+
+std::optional<uint64_t> Exchange::body_bytes_left() const {
+  if (request_state_ == RequestState::Complete) return 0;
+  if (head_.body_framing() != http::BodyFraming::Length) return std::nullopt;
+  return head_.content_length() - body_received_;
+}
+
+http::Connection& Exchange::connection() { return *connection_; }
+
+void Exchange::consume_body(std::size_t count) {
+  body_.consume(count);
+  wants_body_ = false;
+  connection_->on_body_consumed();
+}
+
+void Exchange::want_body() {
+  if (request_state_ != RequestState::Body || wants_body_) return;
+  wants_body_ = true;
+  if (awaits_continue_ && !writer_.has_begun()) {
+    // RFC 9110 §10.1.1: sent when the application asks for the content, so that it can refuse without having it.
+    awaits_continue_ = false;
+    connection_->queue().buffer().append("HTTP/1.1 100 Continue\r\n\r\n");
+    connection_->flush_soon();
+  }
+  connection_->on_body_wanted();
+}
+
+http::ResponseFault Exchange::begin_head(int status) { return writer_.begin(status, connection_->queue().buffer()); }
+
+http::ResponseFault Exchange::add_field(std::string_view name, std::string_view value) {
+  return writer_.add_field(name, value, connection_->queue().buffer());
+}
+
+void Exchange::drop_head() { writer_.drop_head(connection_->queue().buffer()); }
+
+void Exchange::end_informational() {
+  Buffer& buffer = connection_->queue().buffer();
+  // RFC 9110 §15.2: HTTP/1.0 has no informational responses; they are left out.
+  if (head_.minor_version() == 0) return writer_.drop_head(buffer);
+  writer_.end_informational(buffer);
+  connection_->flush_soon();
+}
+
+ResponseContext Exchange::response_context(http::More more) const {
+  Service& service = connection_->service();
+  ResponseContext context;
+  context.is_http11 = head_.minor_version() >= 1;
+  context.is_head = head_.method() == "HEAD";
+  // A response that is complete while the peer still waits for its 100 (Continue) ends the connection: whether the
+  // content comes or not can't be known then.
+  const bool body_is_lost = more == http::More::No && awaits_continue_;
+  context.keep_alive = head_.wants_keep_alive() && !connection_->is_last_exchange() && !body_is_lost;
+  if (service.sends_date) context.date = service.date.now();
+  context.server = service.server_field;
+  return context;
+}
+
+http::ResponseFault Exchange::write(http::Piece piece, http::More more) {
+  OUTRIDER_CHECK(!is_response_complete_);
+  net::WriteQueue& queue = connection_->queue();
+  const std::size_t size = piece.bytes.size();
+  ResponseWriter::Frame frame = writer_.frame_content(
+      size, more, writer_.has_sent_head() ? ResponseContext{} : response_context(more), queue.buffer());
+  const bool is_owned = piece.owner != nullptr;
+  if (frame.fault == http::ResponseFault::None && frame.sends_content) {
+    if (is_owned && size > kCopyMax) {
+      queue.append_owned(piece.bytes, piece.owner, piece.release);
+      piece.owner = nullptr;
+    } else {
+      queue.buffer().append(piece.bytes);
+    }
+  }
+  if (piece.owner != nullptr) piece.release(piece.owner);
+  if (frame.fault != http::ResponseFault::None) return frame.fault;
+  queue.buffer().append(frame.suffix);
+  connection_->flush_soon();
+  if (more == http::More::No && !writer_.has_trailers()) complete_response();
+  return http::ResponseFault::None;
+}
+
+http::ResponseFault Exchange::add_trailer(std::string_view name, std::string_view value) {
+  return writer_.add_trailer(name, value, connection_->queue().buffer());
+}
+
+void Exchange::end_trailers() {
+  writer_.end_trailers(connection_->queue().buffer());
+  connection_->flush_soon();
+  complete_response();
+}
+
+void Exchange::complete_response() {
+  is_response_complete_ = true;
+  handler_ = nullptr;
+  connection_->on_response_complete();
+}
+
+bool Exchange::is_writable() { return connection_->is_writable(); }
+
+void Exchange::abort() {
+  handler_ = nullptr;
+  connection_->abort();
+}
+
+}  // namespace outrider::http1

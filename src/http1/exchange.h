@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// One request and its response on an HTTP/1 connection: the codecs with their state, and the seam's Exchange over
+// them. Pooled: a connection has one from the first byte of a request until its response is complete.
+//
+// Thread: loop only.
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "base/result.h"
+#include "http/exchange.h"
+#include "http1/body_reader.h"
+#include "http1/head_parser.h"
+#include "http1/response_writer.h"
+
+namespace outrider::net {
+class WriteQueue;
+}
+
+namespace outrider::http1 {
+
+class Connection;
+
+class Exchange final : public http::Exchange {
+ public:
+  explicit Exchange(const Limits& limits) : parser_(limits), reader_(limits) {}
+
+  // The connection's side.
+
+  /// Takes a recycled exchange into use.
+  void begin(Connection& connection);
+  /// Back to the state of a new one; large buffers are given back.
+  void recycle();
+
+  enum class RequestState { Head, Body, Complete };
+  RequestState request_state() const { return request_state_; }
+  /// Takes input for the state at hand; returns how much was used.
+  Result<std::size_t, ProtocolError> feed(std::string_view bytes);
+  /// From now on the body is read and thrown away.
+  void discard_body();
+  /// How much of the body is still to come, when that is known.
+  std::optional<uint64_t> body_bytes_left() const;
+
+  http::ExchangeHandler* handler() const { return handler_; }
+  /// The handler isn't to be called any more.
+  void forget_handler() { handler_ = nullptr; }
+  bool is_response_complete() const { return is_response_complete_; }
+  bool keeps_alive() const { return writer_.keeps_alive(); }
+  int status() const { return writer_.status(); }
+  bool wants_body() const { return wants_body_ && request_state_ == RequestState::Body; }
+  /// The peer was promised, or sent, what it takes to send the body.
+  bool awaits_continue() const { return awaits_continue_; }
+
+  // http::Exchange
+  const http::RequestHead& head() const override { return head_; }
+  http::Connection& connection() override;
+  void set_handler(http::ExchangeHandler* handler) override { handler_ = handler; }
+  std::string_view body() const override { return body_.view(); }
+  bool is_body_complete() const override { return request_state_ == RequestState::Complete; }
+  void consume_body(std::size_t count) override;
+  void want_body() override;
+  const http::RequestHead& trailers() const override { return reader_.trailers(); }
+  http::ResponseFault begin_head(int status) override;
+  http::ResponseFault add_field(std::string_view name, std::string_view value) override;
+  void drop_head() override;
+  void end_informational() override;
+  void expect_trailers() override { writer_.expect_trailers(); }
+  http::ResponseFault write(http::Piece piece, http::More more) override;
+  http::ResponseFault add_trailer(std::string_view name, std::string_view value) override;
+  void end_trailers() override;
+  bool has_begun_head() const override { return writer_.has_begun(); }
+  bool has_sent_head() const override { return writer_.has_sent_head(); }
+  bool is_writable() override;
+  void abort() override;
+
+ private:
+  ResponseContext response_context(http::More more) const;
+  void complete_response();
+
+  Connection* connection_ = nullptr;
+  http::ExchangeHandler* handler_ = nullptr;
+  http::RequestHead head_;
+  HeadParser parser_;
+  BodyReader reader_;
+  Buffer body_;
+  ResponseWriter writer_;
+  RequestState request_state_ = RequestState::Head;
+  uint64_t body_received_ = 0;
+  bool wants_body_ = false;
+  bool awaits_continue_ = false;
+  bool discards_body_ = false;
+  bool is_response_complete_ = false;
+};
+
+}  // namespace outrider::http1

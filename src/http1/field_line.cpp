@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "http1/field_line.h"
+
+#include "base/ascii.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace outrider::http1 {
+
+std::size_t find_invalid_field_byte(std::string_view text) {
+  std::size_t i = 0;
+#ifdef __SSE2__
+  const __m128i space = _mm_set1_epi8(0x20);
+  const __m128i tab = _mm_set1_epi8('\t');
+  const __m128i del = _mm_set1_epi8(0x7f);
+  for (; i + 16 <= text.size(); i += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
+    const __m128i at_least_space = _mm_cmpeq_epi8(_mm_max_epu8(bytes, space), bytes);
+    const __m128i allowed = _mm_or_si128(at_least_space, _mm_cmpeq_epi8(bytes, tab));
+    const __m128i valid = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, del), allowed);
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(valid)) ^ 0xffffU;
+    if (mask != 0) return i + static_cast<std::size_t>(__builtin_ctz(mask));
+  }
+#endif
+  while (i < text.size() && ascii::is_field_byte(text[i])) ++i;
+  return i;
+}
+
+std::optional<Fault> parse_field_line(char* storage, std::size_t offset, std::size_t length,
+                                      std::vector<http::HeadLayout::FieldSpan>& fields) {
+  char* const line = storage + offset;
+  // RFC 9112 §5.2: a line that starts with whitespace continues the one before. Refused: recipients disagree on it.
+  if (line[0] == ' ' || line[0] == '\t') return Fault::ObsoleteFold;
+
+  std::size_t colon = 0;
+  while (colon < length) {
+    const char lower = ascii::kTokenLower[static_cast<uint8_t>(line[colon])];
+    if (lower == 0) break;
+    line[colon++] = lower;
+  }
+  if (colon == length || line[colon] != ':' || colon == 0) {
+    // RFC 9112 §5.1: no whitespace is allowed there, and a server MUST refuse it.
+    const bool spaced = colon > 0 && colon < length && (line[colon] == ' ' || line[colon] == '\t');
+    return spaced ? Fault::SpaceBeforeColon : Fault::FieldNameInvalid;
+  }
+
+  const std::string_view rest(line + colon + 1, length - colon - 1);
+  if (find_invalid_field_byte(rest) != rest.size()) return Fault::FieldValueInvalid;
+  const std::string_view value = ascii::trim(rest);
+  const auto value_offset = static_cast<uint32_t>(value.data() - storage);
+  fields.push_back({{static_cast<uint32_t>(offset), static_cast<uint32_t>(colon)},
+                    {value_offset, static_cast<uint32_t>(value.size())}});
+  return std::nullopt;
+}
+
+}  // namespace outrider::http1

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Every way in which a peer can break HTTP/1.x, as values: what was wrong and the status to answer with. Codecs
+// return them; the connection answers them in one function.
+
+#include <string_view>
+
+namespace outrider::http1 {
+
+enum class Fault {
+  BareLineFeed,
+  MethodInvalid,
+  MethodNotImplemented,
+  TargetInvalid,
+  VersionInvalid,
+  VersionUnsupported,
+  RequestLineTooLong,
+  HeadTooLarge,
+  TooManyFields,
+  ObsoleteFold,
+  SpaceBeforeColon,
+  FieldNameInvalid,
+  FieldValueInvalid,
+  HostMissing,
+  HostRepeated,
+  HostInvalid,
+  HostConflict,
+  ContentLengthInvalid,
+  ContentLengthRepeated,
+  ContentLengthWithTransferEncoding,
+  TransferEncodingInHttp10,
+  TransferEncodingNotChunked,
+  TransferEncodingUnknown,
+  ConnectionInvalid,
+  ExpectationUnknown,
+  ChunkSizeInvalid,
+  ChunkExtensionInvalid,
+  ChunkLineTooLong,
+  ChunkDataUnterminated,
+  TrailerForbidden,
+  BodyTooLarge,
+  HeadTimeout,
+  BodyTimeout,
+};
+
+struct ProtocolError {
+  Fault fault;
+
+  /// The status of the answer: 400 unless RFC 9110 has a more precise one.
+  int status() const;
+  /// One sentence, for the answer's body and for the log.
+  std::string_view sentence() const;
+};
+
+/// The number of faults, for tests that cover each.
+inline constexpr int kFaultCount = static_cast<int>(Fault::BodyTimeout) + 1;
+
+}  // namespace outrider::http1

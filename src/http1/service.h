@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What all HTTP/1 connections of one engine share. Lives longer than any of them.
+//
+// Thread: loop only.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/http_date.h"
+#include "http/exchange.h"
+#include "http/served_connection.h"
+#include "loop/deadline.h"
+#include "loop/loop.h"
+#include "net/write_queue.h"
+#include "outrider/limits.h"
+
+namespace outrider::http1 {
+
+class Exchange;
+
+struct Service {
+  Service(loop::Loop& loop, const Limits& limits, http::ConnectionObserver& observer);
+  ~Service();
+
+  /// An exchange from the pool; connections hold one only while a request is under way.
+  std::unique_ptr<Exchange> acquire_exchange();
+  void release_exchange(std::unique_ptr<Exchange> exchange);
+
+  loop::Loop& loop;
+  Limits limits;
+  http::ConnectionObserver& observer;
+  http::Application* application = nullptr;  // set before the first connection
+  loop::DeadlineWheel deadlines;
+  net::BufferPool buffers;
+  HttpDate date;
+  std::string server_field = "outrider";  // empty: no Server field
+  bool sends_date = true;
+  bool is_draining = false;
+
+ private:
+  std::vector<std::unique_ptr<Exchange>> spare_;
+};
+
+}  // namespace outrider::http1

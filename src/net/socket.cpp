@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "net/socket.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "outrider/error.h"
+
+namespace outrider::net {
+namespace {
+
+std::string hint(int code) {
+  switch (code) {
+    case EADDRINUSE:
+      return " (another server has it; stop that one, or use port 0 for any free port)";
+    case EACCES:
+      return " (ports below 1024 need a privilege, a path needs write permission; try port 8000 or port 0)";
+    case EADDRNOTAVAIL:
+      return " (the address is not one of this machine's)";
+    default:
+      return "";
+  }
+}
+
+[[noreturn]] void throw_bind(const Address& address, int code) {
+  throw Error(ErrorKind::Bind, "can't bind " + address.to_string() + hint(code), code);
+}
+
+int open_socket(int family) {
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw Error(ErrorKind::Resource, "can't create a socket", errno);
+  return fd;
+}
+
+// Whether somebody accepts connections at the path.
+bool is_answered(const Address& address) {
+  const int fd = open_socket(AF_UNIX);
+  const bool answered = ::connect(fd, address.raw(), address.length()) == 0;
+  ::close(fd);
+  return answered;
+}
+
+}  // namespace
+
+BoundSocket::BoundSocket(int fd) : fd_(fd) {}
+
+BoundSocket::BoundSocket(BoundSocket&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      address_(other.address_),
+      path_to_unlink_(std::exchange(other.path_to_unlink_, {})) {}
+
+BoundSocket& BoundSocket::operator=(BoundSocket&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(address_, other.address_);
+  std::swap(path_to_unlink_, other.path_to_unlink_);
+  return *this;
+}
+
+BoundSocket::~BoundSocket() {
+  if (fd_ >= 0) ::close(fd_);
+  unlink_path();
+}
+
+int BoundSocket::release() { return std::exchange(fd_, -1); }
+
+void BoundSocket::unlink_path() {
+  if (!path_to_unlink_.empty()) ::unlink(std::exchange(path_to_unlink_, {}).c_str());
+}
+
+BoundSocket BoundSocket::tcp(const std::string& host, uint16_t port, PortSharing sharing) {
+  const std::vector<Address> addresses = Address::resolve(host, port);
+  for (std::size_t i = 0;; ++i) {
+    try {
+      return tcp(addresses[i], sharing);
+    } catch (const Error&) {
+      if (i + 1 == addresses.size()) throw;
+    }
+  }
+}
+
+BoundSocket BoundSocket::tcp(const Address& address, PortSharing sharing) {
+  BoundSocket socket(open_socket(address.family()));
+  const int on = 1;
+  // Connections of an earlier server in TIME_WAIT must not keep its port from being bound again.
+  ::setsockopt(socket.fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (sharing == PortSharing::Shared) ::setsockopt(socket.fd_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  // An IPv6 socket serves IPv6 only, whatever the system's default, so that 0.0.0.0 and :: can be bound together.
+  if (address.family() == AF_INET6) ::setsockopt(socket.fd_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (::bind(socket.fd_, address.raw(), address.length()) != 0) throw_bind(address, errno);
+  socket.address_ = Address::of_socket(socket.fd_);
+  return socket;
+}
+
+BoundSocket BoundSocket::unix_path(const std::string& path) {
+  const Address address = Address::unix_path(path);
+  BoundSocket socket(open_socket(AF_UNIX));
+  if (::bind(socket.fd_, address.raw(), address.length()) != 0) {
+    const int code = errno;
+    struct stat status {};
+    const bool stale = code == EADDRINUSE && ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+                       !is_answered(address);
+    if (!stale) throw_bind(address, code);
+    ::unlink(path.c_str());
+    if (::bind(socket.fd_, address.raw(), address.length()) != 0) throw_bind(address, errno);
+  }
+  socket.path_to_unlink_ = path;
+  socket.address_ = address;
+  return socket;
+}
+
+BoundSocket BoundSocket::adopt(int fd) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) {
+    throw Error(ErrorKind::Bind, "can't serve on descriptor " + std::to_string(fd), errno);
+  }
+  if (type != SOCK_STREAM) {
+    throw Error(ErrorKind::Bind, "can't serve on descriptor " + std::to_string(fd) + ": it is not a stream socket");
+  }
+  BoundSocket socket(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (socket.fd_ < 0) throw Error(ErrorKind::Resource, "can't duplicate descriptor " + std::to_string(fd), errno);
+  socket.address_ = Address::of_socket(socket.fd_);
+  if (socket.address_.family() == AF_UNSPEC) {
+    throw Error(ErrorKind::Bind, "can't serve on descriptor " + std::to_string(fd) +
+                                     ": it is bound to no address; bind it first");
+  }
+  return socket;
+}
+
+}  // namespace outrider::net

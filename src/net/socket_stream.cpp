@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "net/socket_stream.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/check.h"
+#include "loop/loop.h"
+
+namespace outrider::net {
+namespace {
+
+uv_buf_t to_uv(std::string_view piece) {
+  return uv_buf_init(const_cast<char*>(piece.data()), static_cast<unsigned>(piece.size()));
+}
+
+}  // namespace
+
+SocketStream::SocketStream(loop::Loop& loop, int family) : loop_(loop), socket_(new Socket{}) {
+  if (family == AF_UNIX) {
+    uv_pipe_init(loop.raw(), &socket_->pipe, 0);
+  } else {
+    uv_tcp_init(loop.raw(), &socket_->tcp);
+  }
+  socket_->owner = this;
+  socket_->handle.data = socket_;
+}
+
+std::unique_ptr<SocketStream> SocketStream::accept(loop::Loop& loop, uv_stream_t* listener, int family) {
+  std::unique_ptr<SocketStream> stream(new SocketStream(loop, family));
+  if (uv_accept(listener, &stream->socket_->stream) != 0) return nullptr;
+  // Responses leave in whole writes; waiting for an acknowledgement would only delay the chunks of a stream.
+  if (family != AF_UNIX) uv_tcp_nodelay(&stream->socket_->tcp, 1);
+  return stream;
+}
+
+SocketStream::~SocketStream() {
+  socket_->owner = nullptr;
+  loop_.watchers_changed();  // the close callback runs in a pass
+  if (resets_on_close_ && socket_->handle.type == UV_TCP &&
+      uv_tcp_close_reset(&socket_->tcp, &SocketStream::closed_cb) == 0) {
+    return;
+  }
+  uv_close(&socket_->handle, &SocketStream::closed_cb);
+}
+
+void SocketStream::closed_cb(uv_handle_t* handle) { delete static_cast<Socket*>(handle->data); }
+
+void SocketStream::start_reading() {
+  uv_read_start(&socket_->stream, &SocketStream::alloc_cb, &SocketStream::read_cb);
+  loop_.watchers_changed();
+}
+
+void SocketStream::stop_reading() { uv_read_stop(&socket_->stream); }
+
+void SocketStream::alloc_cb(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+  auto* socket = static_cast<Socket*>(handle->data);
+  const std::span<char> scratch = socket->owner->loop_.scratch();
+  *buffer = uv_buf_init(scratch.data(), static_cast<unsigned>(scratch.size()));
+}
+
+void SocketStream::read_cb(uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer) {
+  SocketStream* owner = static_cast<Socket*>(stream->data)->owner;
+  if (owner == nullptr || owner->handler_ == nullptr || count == 0) return;
+  if (count > 0) {
+    owner->handler_->on_data({buffer->base, static_cast<std::size_t>(count)});
+  } else if (count == UV_EOF) {
+    owner->stop_reading();
+    owner->handler_->on_end();
+  } else {
+    owner->stop_reading();
+    owner->handler_->on_error(static_cast<int>(-count));
+  }
+}
+
+std::ptrdiff_t SocketStream::try_write(std::span<const std::string_view> pieces) {
+  OUTRIDER_CHECK(pieces.size() <= kPiecesMax);
+  std::array<uv_buf_t, kPiecesMax> buffers;  // NOLINT: as much as is used is filled below
+  std::transform(pieces.begin(), pieces.end(), buffers.begin(), to_uv);
+  const int written = uv_try_write(&socket_->stream, buffers.data(), static_cast<unsigned>(pieces.size()));
+  return written == UV_EAGAIN ? 0 : written;
+}
+
+void SocketStream::write(std::span<const std::string_view> pieces) {
+  std::vector<uv_buf_t> buffers(pieces.size());
+  std::transform(pieces.begin(), pieces.end(), buffers.begin(), to_uv);
+  socket_->write.data = socket_;
+  loop_.watchers_changed();
+  const int status = uv_write(&socket_->write, &socket_->stream, buffers.data(),
+                              static_cast<unsigned>(buffers.size()), &SocketStream::write_cb);
+  OUTRIDER_CHECK(status == 0);  // only a closed or shut handle is refused, and neither gets here
+}
+
+void SocketStream::write_cb(uv_write_t* request, int status) {
+  SocketStream* owner = static_cast<Socket*>(request->data)->owner;
+  if (owner != nullptr && owner->handler_ != nullptr) owner->handler_->on_write_done(-status);
+}
+
+void SocketStream::shut_write() {
+  if (is_shut_) return;
+  is_shut_ = true;
+  loop_.watchers_changed();
+  uv_shutdown(&socket_->shutdown, &socket_->stream, [](uv_shutdown_t*, int) {});
+}
+
+void SocketStream::reset_on_close() { resets_on_close_ = true; }
+
+int SocketStream::fd() const {
+  uv_os_fd_t fd = -1;
+  uv_fileno(&socket_->handle, &fd);
+  return fd;
+}
+
+Address SocketStream::local_address() const { return Address::of_socket(fd()); }
+Address SocketStream::peer_address() const { return Address::of_peer(fd()); }
+
+}  // namespace outrider::net

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// A connection's bytes, both ways. TCP, Unix sockets, memory and (later) TLS plug in here; everything above knows
+// only this interface.
+//
+// Thread: loop only. Callbacks come from inside a pass, never from inside a call of the stream's own methods.
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "net/address.h"
+
+namespace outrider::net {
+
+/// What a stream tells its owner. The owner may destroy the stream inside any of these.
+class StreamHandler {
+ public:
+  /// Bytes arrived. They lie in the loop's scratch memory: valid, and free to be overwritten, until return.
+  virtual void on_data(std::span<char> bytes) = 0;
+  /// The peer sends no more. It may still read.
+  virtual void on_end() = 0;
+  /// The connection broke (reset, unreachable; `code` is an errno). No further callbacks but on_write_done().
+  virtual void on_error(int code) = 0;
+  /// The bytes given to write() were taken by the kernel, or never will be (`code` is an errno, 0 for success).
+  virtual void on_write_done(int code) = 0;
+
+ protected:
+  ~StreamHandler() = default;
+};
+
+class Stream {
+ public:
+  /// Closes the connection in order; what write() still holds is lost. No callback comes afterwards.
+  virtual ~Stream() = default;
+
+  virtual void set_handler(StreamHandler* handler) = 0;
+
+  /// Reading is off at first.
+  virtual void start_reading() = 0;
+  virtual void stop_reading() = 0;
+
+  /// The most pieces that one try_write() takes.
+  static constexpr std::size_t kPiecesMax = 64;
+  /// Writes what the kernel takes at once. Returns how many bytes that were (perhaps 0), or -errno when the
+  /// connection is broken.
+  virtual std::ptrdiff_t try_write(std::span<const std::string_view> pieces) = 0;
+  /// Writes all of it; on_write_done() comes once. One such write at a time; the bytes must stay until then.
+  virtual void write(std::span<const std::string_view> pieces) = 0;
+
+  /// How much of the write() under way the kernel hasn't taken yet.
+  virtual std::size_t unwritten() const = 0;
+
+  /// Sends the end of our bytes after what was written; reading goes on.
+  virtual void shut_write() = 0;
+  /// Makes the close a reset, so that the peer sees an error instead of an end.
+  virtual void reset_on_close() = 0;
+
+  virtual Address local_address() const = 0;
+  virtual Address peer_address() const = 0;
+};
+
+}  // namespace outrider::net

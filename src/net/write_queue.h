@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What is on its way to a peer: small things copied into one buffer, large ones kept by reference, in order. One
+// flush is one system call where the kernel takes it all.
+//
+// Thread: loop only.
+
+#include <string_view>
+#include <vector>
+
+#include "base/buffer.h"
+
+namespace outrider::net {
+
+class Stream;
+
+/// Buffers that are lent to connections while they have something to write, so that idle ones keep none.
+class BufferPool {
+ public:
+  Buffer acquire();
+  void release(Buffer&& buffer);
+
+ private:
+  std::vector<Buffer> spare_;
+};
+
+class WriteQueue {
+ public:
+  explicit WriteQueue(BufferPool& pool) : pool_(pool) {}
+  ~WriteQueue();
+
+  /// Where to append what is to be copied. Valid until the next call of another method.
+  Buffer& buffer();
+  /// Appends bytes that are kept by reference until they left; then release(owner) is called.
+  void append_owned(std::string_view bytes, void* owner, void (*release)(void*));
+
+  enum class Flush { Done, Pending, Broken };
+  /// Writes what can be written. Pending: the stream holds the rest and calls its handler's on_write_done(), which
+  /// must lead to on_write_done() here.
+  Flush flush(Stream& stream);
+  void on_write_done() { drop(in_flight_); }
+  bool is_in_flight() const { return in_flight_.size() > 0; }
+
+  /// Bytes not yet taken by the kernel, roughly: a write that is under way counts in full.
+  std::size_t size() const { return waiting_.size() + in_flight_.size(); }
+
+ private:
+  struct Owned {
+    std::size_t buffered_before;  // bytes of the buffer that go first
+    std::string_view bytes;
+    void* owner;
+    void (*release)(void*);
+  };
+  struct Batch {
+    Buffer buffer;
+    std::vector<Owned> owned;
+    std::size_t owned_bytes = 0;
+
+    std::size_t size() const { return buffer.size() + owned_bytes; }
+  };
+
+  void drop(Batch& batch);
+  static void collect(const Batch& batch, std::vector<std::string_view>& pieces);
+
+  BufferPool& pool_;
+  Batch waiting_;
+  Batch in_flight_;  // what Stream::write() refers to
+};
+
+}  // namespace outrider::net

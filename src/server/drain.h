@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The stages of a stop, after the listeners closed (outrider/stop.h): grace, disconnect, cancel, abort. Each ends
+// when its deadline passes; all end when no connection is busy.
+//
+// Thread: loop only.
+
+#include <chrono>
+#include <functional>
+
+#include "http/served_connection.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+#include "outrider/stop.h"
+
+namespace outrider::server {
+
+class Engine;
+
+class Drain {
+ public:
+  using Done = std::function<void(const StopReport&)>;
+
+  Drain(Engine& engine, const StopPolicy& policy, Done done);
+
+  /// Takes over another policy's deadlines from the stage at hand on, and calls `done` as well.
+  void hurry(const StopPolicy& policy, Done done);
+  void on_exchange_end(http::StopStage stage);
+  /// Something got less: look, in the next step phase, whether all is done.
+  void check_soon();
+
+ private:
+  enum class Stage { Grace, Disconnect, Cancel, Done };
+
+  void begin();
+  void next_stage();
+  void check();
+  void finish();
+
+  Engine& engine_;
+  StopPolicy policy_;
+  std::vector<Done> done_;
+  StopReport report_;
+  Stage stage_ = Stage::Grace;
+  std::chrono::steady_clock::time_point began_;
+  loop::Timer timer_;
+  loop::Deferred check_;
+};
+
+}  // namespace outrider::server

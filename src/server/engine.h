@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// One loop's worth of a server: its listeners, its connections, and their common end. Both faces are built on it:
+// the C++ Server runs one per loop thread, the Python one nests it in the host's event loop.
+//
+// Thread: loop only. Not destroyed inside a pass.
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "http/exchange.h"
+#include "http/served_connection.h"
+#include "http1/service.h"
+#include "loop/loop.h"
+#include "net/listener.h"
+#include "outrider/limits.h"
+#include "outrider/stop.h"
+#include "server/drain.h"
+#include "server/exchange_log.h"
+
+namespace outrider::server {
+
+class Engine final : private http::ConnectionObserver {
+ public:
+  /// `loop` and `application` must outlive the engine.
+  Engine(loop::Loop& loop, const Limits& limits, http::Application& application);
+  /// Resets what is still open; drain() first to end in order.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Takes a bound socket; it listens from start_listening() on.
+  void add_socket(net::BoundSocket socket);
+  /// Throws Error(Bind) when a socket can't listen; the engine is then to be destroyed.
+  void start_listening(int backlog);
+  /// Serves one connection that didn't come from a listener (tests: an in-memory stream).
+  void serve(std::unique_ptr<net::Stream> stream);
+
+  /// Stops in the stages of `policy`; `done` is called once, on the loop, when no connection is left. A second
+  /// call while one is under way only makes it hurry, when its deadlines are earlier.
+  void drain(const StopPolicy& policy, std::function<void(const StopReport&)> done);
+
+  http1::Service& service() { return service_; }
+  ExchangeLog& log() { return log_; }
+  std::size_t connection_count() const { return connection_count_; }
+  std::size_t exchange_count() const { return exchange_count_; }
+  uint64_t exchanges_total() const { return exchanges_total_; }
+
+ private:
+  friend class Drain;
+  using Connections = List<http::ServedConnection, http::ServedConnectionTag>;
+
+  // http::ConnectionObserver
+  void on_exchange_begin() override;
+  void on_exchange_end(const http::ExchangeRecord& record) override;
+  void on_idle() override;
+  void on_closed(http::ServedConnection& connection) override;
+
+  void destroy_closed();
+
+  loop::Loop& loop_;
+  http1::Service service_;
+  ExchangeLog log_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  Connections connections_;
+  Connections closed_;  // to be destroyed in the next step phase
+  loop::Deferred destroy_closed_;
+  std::unique_ptr<Drain> drain_;
+  std::size_t connection_count_ = 0;
+  std::size_t exchange_count_ = 0;
+  uint64_t exchanges_total_ = 0;
+};
+
+}  // namespace outrider::server

@@ -1,0 +1,53 @@
+"""What every test of the Python face may ask for."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that "apps.with_fastapi:app" can be imported
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_proxy() -> Iterator[None]:
+    """The servers are on loopback: no client goes through a proxy to reach them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """`eventually(is_true)` returns once the condition holds, and fails after five seconds."""
+
+    def wait_until(is_true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 5
+        while not is_true():
+            assert time.monotonic() < deadline, "what was waited for did not come"
+            time.sleep(1e-3)
+
+    return wait_until
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of loopback that was free a moment ago, for code that must be told a number beforehand."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> str:
+    """The event loop to serve on, each in turn."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop", reason="uvloop isn't installed for this Python")
+    return str(request.param)

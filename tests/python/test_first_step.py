@@ -1,0 +1,695 @@
+"""What an application may rely on in the very first step of a request, before it has awaited anything.
+
+The engine may take that step inside its own callback instead of leaving it to the event loop, and
+nobody may be able to tell: a request is a task like any other. Each probe below is something that a
+stand-in for a task may get wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import outrider
+from apps.probe import Exchange, Message, Receive, Send, Step, Visit, application, get
+
+anyio = pytest.importorskip("anyio")
+
+Ask = Callable[[Step], Any]
+
+
+@pytest.fixture
+def serve(loop: str) -> Callable[[Any], Any]:
+    """`serve(app)` is a server for the application on the loop of this run."""
+    return lambda app: outrider.serve(app, loop=loop)
+
+
+@pytest.fixture
+def ask(serve: Callable[[Any], Any]) -> Ask:
+    """`ask(step)` lets one request run the step, and returns what the step returned."""
+
+    def run(step: Step) -> Any:
+        results = []
+
+        async def observed(exchange: Exchange) -> None:
+            results.append(await step(exchange))
+            await exchange.answer()
+
+        with serve(application(observed)) as server:
+            status, _ = get(server)
+        for error in server.errors:
+            raise error
+        assert status == 200
+        return results[0]
+
+    return run
+
+
+# The task itself
+
+
+def test_the_current_task_is_a_real_one_among_all_tasks(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        task = asyncio.current_task()
+        assert isinstance(task, asyncio.Task)
+        assert task in asyncio.all_tasks()
+        assert task.get_loop() is asyncio.get_running_loop()
+        assert not task.done()
+
+    ask(step)
+
+
+def test_the_current_task_stays_the_same_after_a_suspension(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        task = asyncio.current_task()
+        await asyncio.sleep(0)
+        assert asyncio.current_task() is task
+
+    ask(step)
+
+
+def test_the_task_knows_its_coroutine_and_its_name(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        assert inspect.iscoroutine(task.get_coro())
+        task.set_name("a name of its own")
+        assert asyncio.current_task().get_name() == "a name of its own"  # type: ignore[union-attr]
+        assert "a name of its own" in repr(task)
+
+    ask(step)
+
+
+def test_the_stack_of_the_task_can_be_shown(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> list[Any]:
+        task = asyncio.current_task()
+        assert task is not None
+        return task.get_stack()
+
+    assert ask(step)
+
+
+def test_a_done_callback_runs_once_the_request_is_over(serve: Any, eventually: Any) -> None:
+    finished: list[Any] = []
+
+    async def step(exchange: Exchange) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(finished.append)
+        await exchange.answer()
+
+    with serve(application(step)) as server:
+        assert get(server) == (200, b"")
+        eventually(lambda: len(finished) == 1)
+    assert finished[0].done() and finished[0].exception() is None
+
+
+def test_a_request_that_never_suspends_leaves_no_task_behind(serve: Any, eventually: Any) -> None:
+    seen: list[Any] = []
+    left: list[Any] = []
+
+    async def step(exchange: Exchange) -> None:
+        left[:] = [task for task in seen if task in asyncio.all_tasks()]
+        seen.append(asyncio.current_task())
+        await exchange.answer()
+
+    def ask_again() -> bool:
+        return get(server) == (200, b"") and not left
+
+    with serve(application(step)) as server:
+        assert get(server) == (200, b"")
+        eventually(ask_again)
+    assert len(set(seen)) == len(seen) >= 2
+
+
+def test_pipelined_requests_are_tasks_of_their_own_answered_in_order(serve: Any) -> None:
+    tasks = []
+
+    async def step(exchange: Exchange) -> None:
+        tasks.append(asyncio.current_task())
+        await exchange.answer(exchange.scope["path"].encode())
+
+    def request(path: str, connection: str) -> bytes:
+        return f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: {connection}\r\n\r\n".encode()
+
+    with (
+        serve(application(step)) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as client,
+    ):
+        client.sendall(request("/first", "keep-alive") + request("/second", "close"))
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+    assert received.index(b"/first") < received.index(b"/second")
+    assert len(set(tasks)) == 2
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks start eagerly from Python 3.12 on")
+def test_another_task_can_be_started_inside_the_step(ask: Ask) -> None:
+    async def child() -> Any:
+        return asyncio.current_task()
+
+    async def step(exchange: Exchange) -> None:
+        parent = asyncio.current_task()
+        task = asyncio.Task(child(), loop=asyncio.get_running_loop(), eager_start=True)
+        assert task.done() and task.result() is task
+        assert asyncio.current_task() is parent
+
+    ask(step)
+
+
+def test_the_application_may_be_an_object_with_a_call(serve: Any) -> None:
+    class Application:
+        async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+            assert asyncio.current_task() in asyncio.all_tasks()
+            await Exchange(scope, receive, send).answer(b"called")
+
+    with serve(Application()) as server:
+        assert get(server) == (200, b"called")
+
+
+# Time limits and cancellation
+
+
+def test_asyncio_timeout_cuts_a_wait_short(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+
+    ask(step)
+
+
+def test_asyncio_timeout_leaves_a_quick_block_alone(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> str:
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0)
+            return "in time"
+
+    assert ask(step) == "in time"
+
+
+def test_an_anyio_cancel_scope_cuts_a_wait_short(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        with anyio.move_on_after(0.001) as scope:
+            await anyio.sleep_forever()
+        assert scope.cancelled_caught
+        with pytest.raises(TimeoutError), anyio.fail_after(0.001):
+            await anyio.sleep_forever()
+
+    ask(step)
+
+
+def test_an_anyio_cancel_scope_that_was_cancelled_at_once_stops_the_next_wait(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+            pytest.fail("the checkpoint went on")
+        assert scope.cancelled_caught
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(0)
+
+    ask(step)
+
+
+def test_a_task_that_cancels_itself_is_told_at_its_next_wait(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        task = asyncio.current_task()
+        assert task is not None and task.cancel()
+        assert task.cancelling() == 1
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        assert task.uncancel() == 0
+        await asyncio.sleep(0)
+
+    ask(step)
+
+
+@pytest.mark.parametrize("suspends", [True, False], ids=["at-a-wait", "at-once"])
+def test_a_cancellation_that_is_let_out_is_a_500_and_the_server_goes_on(
+    serve: Any, suspends: bool
+) -> None:
+    async def step(exchange: Exchange) -> None:
+        if exchange.scope["path"] == "/cancel":
+            if suspends:
+                asyncio.current_task().cancel()  # type: ignore[union-attr]
+                await asyncio.sleep(0)
+            raise asyncio.CancelledError
+        await exchange.answer(b"alive")
+
+    with serve(application(step)) as server:
+        assert get(server, "/cancel")[0] == 500
+        assert get(server) == (200, b"alive")
+
+
+def test_shield_lets_the_inner_task_finish(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> str:
+        release = asyncio.Event()
+
+        async def inner() -> str:
+            await release.wait()
+            return "finished"
+
+        task = asyncio.ensure_future(inner())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(task), 0.001)
+        release.set()
+        return await task
+
+    assert ask(step) == "finished"
+
+
+# Tasks and threads beside the request
+
+
+def test_child_tasks_and_gather_run_beside_the_request(ask: Ask) -> None:
+    async def child(number: int) -> tuple[int, Any]:
+        await asyncio.sleep(0)
+        return number, asyncio.current_task()
+
+    async def step(exchange: Exchange) -> None:
+        parent = asyncio.current_task()
+        first = asyncio.create_task(child(1))
+        (two, task_two), (three, task_three) = await asyncio.gather(child(2), child(3))
+        one, task_one = await first
+        assert (one, two, three) == (1, 2, 3)
+        assert task_one is first
+        assert len({parent, task_one, task_two, task_three}) == 4
+        assert asyncio.current_task() is parent
+
+    ask(step)
+
+
+def test_a_child_task_does_not_run_before_the_request_suspends(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> list[str]:
+        order: list[str] = []
+
+        async def child() -> None:
+            order.append("child")
+
+        task = asyncio.create_task(child())
+        asyncio.get_running_loop().call_soon(order.append, "callback")
+        order.append("request")
+        await task
+        return order
+
+    assert ask(step)[0] == "request"
+
+
+def test_an_asyncio_task_group_cancels_its_children(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        async def fail() -> None:
+            raise LookupError("one child failed")
+
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.TaskGroup() as group:
+                waiting = group.create_task(asyncio.Event().wait())
+                group.create_task(fail())
+        assert caught.group_contains(LookupError)
+        assert waiting.cancelled()
+
+    ask(step)
+
+
+def test_an_anyio_task_group_runs_and_cancels_its_children(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> list[str]:
+        order: list[str] = []
+
+        async def work(name: str, *, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+            order.append(name)
+            task_status.started()
+            await anyio.sleep_forever()
+
+        async with anyio.create_task_group() as group:
+            await group.start(work, "started")
+            group.start_soon(work, "soon")
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+        return order
+
+    assert ask(step) == ["started", "soon"]
+
+
+def test_a_worker_thread_answers_and_can_call_back(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        async def name_of_task() -> str:
+            return str(type(asyncio.current_task()).__name__)
+
+        here = threading.get_ident()
+        assert await anyio.to_thread.run_sync(threading.get_ident) != here
+        assert await asyncio.to_thread(threading.get_ident) != here
+        assert await anyio.to_thread.run_sync(anyio.from_thread.run, name_of_task) == "Task"
+        assert threading.get_ident() == here
+
+    ask(step)
+
+
+def test_an_abandoned_async_generator_is_closed_by_the_loop(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> bool:
+        closed = asyncio.Event()
+
+        async def numbers() -> AsyncIterator[int]:
+            try:
+                yield 1
+            finally:
+                await asyncio.sleep(0)
+                closed.set()
+
+        async for _ in numbers():
+            break
+        async with asyncio.timeout(5):
+            return await closed.wait()
+
+    assert ask(step)
+
+
+# Context variables
+
+colour: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
+
+
+def test_a_context_variable_of_one_request_is_not_seen_by_the_next(serve: Any) -> None:
+    async def step(exchange: Exchange) -> None:
+        before = colour.get()
+        colour.set(exchange.scope["path"])
+        if exchange.scope["path"] == "/waits":
+            await asyncio.sleep(0)
+        await exchange.answer(before.encode())
+
+    with serve(application(step)) as server, Visit(server) as visit:
+        paths = ["/red", "/waits", "/blue", "/waits", "/red"]
+        assert [visit.get(path) for path in paths] == [(200, b"none")] * 5
+        assert get(server, "/another-connection") == (200, b"none")
+
+
+def test_a_context_variable_lives_through_waits_and_can_be_reset(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        token = colour.set("red")
+        await asyncio.sleep(0)
+        assert colour.get() == "red"
+        assert await anyio.to_thread.run_sync(colour.get) == "red"
+        colour.reset(token)
+        assert colour.get() == "none"
+
+    ask(step)
+
+
+def test_a_child_task_sees_the_context_of_the_request_and_keeps_its_own(ask: Ask) -> None:
+    async def step(exchange: Exchange) -> None:
+        async def child() -> str:
+            seen = colour.get()
+            colour.set("blue")
+            return seen
+
+        colour.set("red")
+        assert await asyncio.create_task(child()) == "red"
+        assert colour.get() == "red"
+
+    ask(step)
+
+
+def test_the_context_of_the_caller_of_start_is_visible(serve: Any) -> None:
+    async def step(exchange: Exchange) -> None:
+        seen = colour.get()
+        colour.set("blue")
+        await exchange.answer(seen.encode())
+
+    def caller() -> None:
+        colour.set("red")
+        with serve(application(step)) as server:
+            assert [get(server), get(server)] == [(200, b"red")] * 2
+        assert colour.get() == "red"
+
+    contextvars.copy_context().run(caller)
+
+
+def test_what_the_lifespan_set_is_visible_and_what_a_request_set_does_not_reach_it(
+    serve: Any,
+) -> None:
+    at_shutdown: list[str] = []
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            seen = colour.get()
+            colour.set("blue")
+            await Exchange(scope, receive, send).answer(seen.encode())
+            return
+        await receive()
+        colour.set("green")
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        at_shutdown.append(colour.get())
+        await send({"type": "lifespan.shutdown.complete"})
+
+    with serve(app) as server:
+        assert [get(server), get(server)] == [(200, b"green")] * 2
+    assert at_shutdown == ["green"]
+    assert colour.get() == "none"
+
+
+# Requests among themselves
+
+
+def test_a_request_can_wait_for_another_one(serve: Any) -> None:
+    arrived = threading.Event()
+    opened: list[asyncio.Event] = []
+
+    async def step(exchange: Exchange) -> None:
+        if exchange.scope["path"] == "/wait":
+            opened.append(asyncio.Event())
+            arrived.set()
+            await opened[0].wait()
+        else:
+            opened[0].set()
+        await exchange.answer(exchange.scope["path"].encode())
+
+    with serve(application(step)) as server, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(get, server, "/wait")
+        assert arrived.wait(5)
+        assert get(server, "/open") == (200, b"/open")
+        assert waiting.result(5) == (200, b"/wait")
+
+
+def test_requests_in_their_first_steps_share_a_lock(serve: Any) -> None:
+    lock = asyncio.Lock()
+    inside: list[int] = []
+
+    async def step(exchange: Exchange) -> None:
+        async with lock:
+            inside.append(1)
+            assert len(inside) == 1
+            await asyncio.sleep(0)
+            inside.pop()
+        await exchange.answer()
+
+    with serve(application(step)) as server, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(get, [server] * 20))
+    assert answers == [(200, b"")] * 20
+    assert list(server.errors) == []
+
+
+def test_a_request_can_ask_its_own_server(serve: Any) -> None:
+    httpx = pytest.importorskip("httpx")
+
+    async def step(exchange: Exchange) -> None:
+        if exchange.scope["path"] == "/inner":
+            await exchange.answer(b"from inside")
+            return
+        async with httpx.AsyncClient(verify=False, trust_env=False) as client:
+            response = await client.get(server.url + "/inner")
+        await exchange.answer(response.content)
+
+    with serve(application(step)) as server:
+        assert get(server, "/outer") == (200, b"from inside")
+
+
+# Receiving and sending
+
+
+def test_a_receive_that_timed_out_loses_nothing_of_the_body(serve: Any) -> None:
+    timed_out = threading.Event()
+
+    async def step(exchange: Exchange) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(exchange.receive(), 0.005)
+        timed_out.set()
+        body, more = b"", True
+        while more:
+            message = await exchange.receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        await exchange.answer(body)
+
+    with serve(application(step)) as server, Visit(server) as visit:
+        visit.connection.putrequest("POST", "/")
+        visit.connection.putheader("content-length", "10")
+        visit.connection.endheaders()
+        assert timed_out.wait(5)
+        visit.connection.send(b"01234")
+        visit.connection.send(b"56789")
+        assert visit.read_answer() == (200, b"0123456789")
+
+
+def test_receive_and_send_can_be_tasks(serve: Any) -> None:
+    async def step(exchange: Exchange) -> None:
+        received = await asyncio.create_task(_coroutine(exchange.receive()))
+        start: Message = {"type": "http.response.start", "status": 201, "headers": []}
+        await asyncio.create_task(_coroutine(exchange.send(start)))
+        parts = [received["body"], received["type"].encode()]
+        for part in parts:
+            await asyncio.create_task(_coroutine(exchange.send(body_message(part))))
+        await asyncio.gather(exchange.send({"type": "http.response.body"}))
+
+    with serve(application(step)) as server, Visit(server) as visit:
+        visit.connection.request("POST", "/", body=b"a body: ")
+        assert visit.read_answer() == (201, b"a body: http.request")
+
+
+def body_message(part: bytes) -> Message:
+    return {"type": "http.response.body", "body": part, "more_body": True}
+
+
+async def _coroutine(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def test_what_receive_and_send_return_is_fit_for_asyncio_create_task(serve: Any) -> None:
+    async def step(exchange: Exchange) -> None:
+        message = await asyncio.create_task(exchange.receive())  # type: ignore[arg-type]
+        assert message["type"] == "http.request"
+        start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+        await asyncio.create_task(exchange.send(start))  # type: ignore[arg-type]
+        end: Message = {"type": "http.response.body", "body": b"sent"}
+        await asyncio.create_task(exchange.send(end))  # type: ignore[arg-type]
+
+    with serve(application(step)) as server:
+        assert get(server) == (200, b"sent")
+    assert list(server.errors) == []
+
+
+def test_a_receive_waiting_in_a_task_is_told_when_the_client_leaves(
+    serve: Any, eventually: Any
+) -> None:
+    messages: list[str] = []
+    waiting = threading.Event()
+
+    async def step(exchange: Exchange) -> None:
+        await exchange.receive()
+        watcher = asyncio.ensure_future(_coroutine(exchange.receive()))
+        asyncio.get_running_loop().call_soon(waiting.set)
+        messages.append((await watcher)["type"])
+
+    with serve(application(step)) as server:
+        with Visit(server) as visit:
+            visit.connection.request("GET", "/")
+            assert waiting.wait(5)
+        eventually(lambda: messages == ["http.disconnect"])
+
+
+# Starlette's own machinery
+
+
+def test_a_streaming_response_of_starlette_streams(serve: Any) -> None:
+    pytest.importorskip("starlette")
+    from starlette.responses import StreamingResponse
+
+    async def step(exchange: Exchange) -> None:
+        async def parts() -> AsyncIterator[bytes]:
+            for number in range(5):
+                yield b"%d " % number
+                await asyncio.sleep(0)
+
+        await StreamingResponse(parts())(exchange.scope, exchange.receive, exchange.send)
+
+    with serve(application(step)) as server:
+        assert get(server) == (200, b"0 1 2 3 4 ")
+    assert list(server.errors) == []
+
+
+def test_a_base_http_middleware_of_starlette_wraps_the_request(serve: Any) -> None:
+    pytest.importorskip("starlette")
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.base import BaseHTTPMiddleware
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    async def home(request: Any) -> PlainTextResponse:
+        return PlainTextResponse(request.state.seen_by)
+
+    async def note(request: Any, call_next: Any) -> Any:
+        request.state.seen_by = "the middleware"
+        response = await call_next(request)
+        response.headers["x-task"] = type(asyncio.current_task()).__name__
+        return response
+
+    app = Starlette(
+        routes=[Route("/", home)],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=note)] * 2,
+    )
+    with serve(app) as server:
+        assert get(server) == (200, b"the middleware")
+    assert list(server.errors) == []
+
+
+def test_a_plain_function_of_starlette_runs_in_a_worker_thread(serve: Any) -> None:
+    pytest.importorskip("starlette")
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    def home(request: Any) -> PlainTextResponse:
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()
+        return PlainTextResponse(threading.current_thread().name)
+
+    with serve(Starlette(routes=[Route("/", home)])) as server:
+        status, name = get(server)
+    assert status == 200
+    assert b"worker thread" in name
+
+
+# When it goes wrong
+
+
+def test_an_exception_in_the_first_step_is_a_500_and_is_kept(serve: Any) -> None:
+    failure = LookupError("not in this drawer")
+
+    async def step(exchange: Exchange) -> None:
+        if exchange.scope["path"] == "/fail":
+            raise failure
+        await exchange.answer(b"alive")
+
+    with serve(application(step)) as server, Visit(server) as visit:
+        assert visit.get("/fail")[0] == 500
+        assert get(server) == (200, b"alive")
+        assert list(server.errors) == [failure]
+
+
+def test_a_step_that_returns_without_a_response_is_a_500(serve: Any) -> None:
+    async def step(exchange: Exchange) -> None:
+        return None
+
+    with serve(application(step)) as server:
+        assert get(server)[0] == 500
+
+
+def test_the_debug_mode_of_the_loop_finds_nothing_wrong(serve: Any) -> None:
+    async def step(exchange: Exchange) -> None:
+        asyncio.get_running_loop().set_debug(exchange.scope["path"] == "/debug")
+        await asyncio.sleep(0)
+        await exchange.answer()
+
+    with serve(application(step)) as server:
+        paths = ["/debug", "/debug", "/debug", "/off", "/off"]
+        assert [get(server, path) for path in paths] == [(200, b"")] * 5
+    assert list(server.errors) == []
