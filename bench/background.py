@@ -6,13 +6,17 @@ Both are context managers that yield the port, so that their three phases, start
 from __future__ import annotations
 
 import contextlib
+import importlib
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
 
-LOOPS = ("default", "asyncio", "uvloop")
+
+def hello() -> Any:
+    """The trivial application; its folder is on the path of whoever is started with it."""
+    return importlib.import_module("raw_apps").hello
 
 
 @contextlib.contextmanager
@@ -28,9 +32,10 @@ def outrider_in_thread(app: Any, loop: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def uvicorn_in_thread(app: Any, loop: str) -> Iterator[int]:
+def uvicorn_in_thread(app: Any, loop: Any) -> Iterator[int]:
     """The recipe that projects copy from each other: a thread, a poll of `started`, a flag to stop."""
     import uvicorn
+
     from process import free_port
 
     class Server(uvicorn.Server):
@@ -38,8 +43,7 @@ def uvicorn_in_thread(app: Any, loop: str) -> Iterator[int]:
             pass
 
     port = free_port()
-    chosen = {} if loop == "default" else {"loop": loop}
-    server = Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, **chosen))
+    server = Server(uvicorn.Config(app, host="127.0.0.1", port=port, loop=loop, log_level="warning", access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -13,7 +13,7 @@ its port.
 from __future__ import annotations
 
 import contextlib
-import json
+import dataclasses
 import os
 import subprocess
 import sys
@@ -21,7 +21,8 @@ import time
 from typing import Any
 
 _CASES = (("outrider", "default"), ("outrider", "asyncio"), ("outrider", "uvloop"), ("uvicorn", "asyncio"), ("uvicorn", "uvloop"))
-_CONNECTIONS = (1, 16)
+# Connections, and whether each request has a fresh one, as `httpx.get(url)` makes it.
+_LOADS = ((1, False), (1, True), (16, False))
 _MARGIN_SECONDS = 1.0  # the main thread computes this much longer, until the last request is answered
 _BEGUN = 0.0
 
@@ -48,8 +49,7 @@ def _compute(seconds: float) -> float:
 
 def _obey(server: str, loop: str) -> None:
     """The child."""
-    import raw_apps
-    from background import IN_THREAD
+    from background import IN_THREAD, hello
 
     with contextlib.ExitStack() as stack:
         for line in sys.stdin:
@@ -58,7 +58,7 @@ def _obey(server: str, loop: str) -> None:
                 print(_BEGUN, flush=True)
                 print(_compute(float(argument)), flush=True)
             elif command == "serve":
-                print(stack.enter_context(IN_THREAD[server](raw_apps.hello, loop)), flush=True)
+                print(stack.enter_context(IN_THREAD[server](hello(), loop)), flush=True)
 
 
 class _Child:
@@ -102,12 +102,14 @@ class _Child:
         self._errors.close()
 
 
-def _measure(child: _Child, port: int, connections: int, alone: float, seconds: float) -> dict[str, Any]:
+def _measure(child: _Child, port: int, load: tuple[int, bool], alone: float, seconds: float) -> dict[str, Any]:
     """The load begins when the computation does, after a warm-up in which the main thread rests."""
     from client import Client
     from workloads import PARTS
 
-    with Client(PARTS["hello"][0], port, connections, seconds=seconds, warmup=0.3) as client:
+    connections, is_fresh = load
+    workload = dataclasses.replace(PARTS["hello"][0], is_fresh=is_fresh)
+    with Client(workload, port, connections, seconds=seconds, warmup=0.3) as client:
         client.wait_until_warm()
         child.begin_computing(seconds)
         result = client.measure()
@@ -116,35 +118,50 @@ def _measure(child: _Child, port: int, connections: int, alone: float, seconds: 
     return {"status": "ok", "reason": result["first_error"], **result}
 
 
+def _measure_loads(child: _Child, loads: list[tuple[int, bool]], seconds: float) -> list[dict[str, Any]]:
+    child.begin_computing(seconds)
+    alone = child.answer()
+    child.tell("serve")
+    port = int(child.answer())
+    return [_measure(child, port, load, alone, seconds) for load in loads]
+
+
 def _measure_case(server: str, loop: str, plan: Any) -> list[dict[str, Any]]:
     from process import NotRun
 
-    row = {"server": f"{server} ({loop})", "is_ours": server == "outrider", "workload": "busy"}
-    counts = tuple(plan.connections) or _CONNECTIONS
-    rows: list[dict[str, Any]] = []
-    seconds = plan.seconds + 1  # twenty requests a second need a longer look than a hundred thousand
+    row = {"server": f"{server} ({loop})", "is_ours": server == "outrider"}
+    loads = [load for load in _LOADS if not plan.connections or load[0] in plan.connections]
     child = _Child(server, loop)
     try:
-        child.begin_computing(seconds)
-        alone = child.answer()
-        child.tell("serve")
-        port = int(child.answer())
-        for connections in counts:
-            rows.append({**row, "connections": connections, **_measure(child, port, connections, alone, seconds)})
+        # Twenty requests a second need a longer look than a hundred thousand.
+        found = _measure_loads(child, loads, plan.seconds + 1)
     except (NotRun, BrokenPipeError) as trouble:
-        rows += [{**row, "connections": count, "status": "not run", "reason": str(trouble)} for count in counts[len(rows) :]]
+        found = [{"status": "not run", "reason": str(trouble)}] * len(loads)
     finally:
         child.end()
-    return rows
+    return [
+        {**row, "workload": "busy-fresh" if is_fresh else "busy", "connections": connections, **result}
+        for (connections, is_fresh), result in zip(loads, found)
+    ]
+
+
+def _add_ratios(rows: list[dict[str, Any]]) -> None:
+    """Requests a second as a multiple of uvicorn's on asyncio, which is what its users have by default in a thread."""
+    for row in rows:
+        for other in rows:
+            same = all(other[key] == row[key] for key in ("workload", "connections"))
+            if same and other["server"] == "uvicorn (asyncio)" and "ok" == other["status"] == row["status"]:
+                row["times_uvicorn"] = row["requests_per_second"] / other["requests_per_second"]
 
 
 def run(plan: Any) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for server, loop in _CASES:
         if plan.only and not any(server.startswith(beginning) for beginning in plan.only):
             continue
         print(f"  busy: {server} ({loop})", flush=True)
         rows += _measure_case(server, loop, plan)
+    _add_ratios(rows)
     return rows
 
 

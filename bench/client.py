@@ -19,6 +19,7 @@ class Client:
             str(paths.LOAD), "--port", str(port), "--connections", str(connections), "--depth", str(workload.depth),
             "--seconds", str(seconds), "--warmup", str(warmup), "--path", workload.path,
             "--body-bytes", str(workload.body_bytes), "--expect", workload.expect,
+            "--fresh", str(int(workload.is_fresh)),
         ]  # fmt: skip
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -6,7 +6,9 @@ the cycles happen: lifecycle.py SERVER LOOP CYCLES.
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
 import socket
 import statistics
@@ -52,10 +54,9 @@ def _ask(port: int) -> None:
 
 def _cycle(server: str, loop: str) -> tuple[float, float, float]:
     """Milliseconds of start, first answer and stop."""
-    import raw_apps
-    from background import IN_THREAD
+    from background import IN_THREAD, hello
 
-    manager = IN_THREAD[server](raw_apps.hello, loop)
+    manager = IN_THREAD[server](hello(), loop)
     moments = [time.perf_counter()]
     port = manager.__enter__()
     moments.append(time.perf_counter())
@@ -63,7 +64,7 @@ def _cycle(server: str, loop: str) -> tuple[float, float, float]:
     moments.append(time.perf_counter())
     manager.__exit__(None, None, None)
     moments.append(time.perf_counter())
-    start, first, stop = ((later - earlier) * 1000 for earlier, later in zip(moments, moments[1:]))
+    start, first, stop = ((later - earlier) * 1000 for earlier, later in itertools.pairwise(moments))
     return start, first, stop
 
 
@@ -78,7 +79,7 @@ def _cycles(server: str, loop: str, cycles: int) -> dict[str, Any]:
     for name, values in zip(("start", "first", "stop"), zip(*times)):
         ordered = sorted(values)
         result[f"{name}_ms"] = statistics.median(ordered)
-        result[f"{name}_p99_ms"] = ordered[round(0.99 * (len(ordered) - 1))]
+        result[f"{name}_p99_ms"] = ordered[math.ceil(0.99 * len(ordered)) - 1]
     return result
 
 

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,37 @@ import paths
 SERVER_CORE = min(os.sched_getaffinity(0))
 CLIENT_CORE = max(os.sched_getaffinity(0))
 
-# An interpreter built without profile-guided optimization makes servers written in Python look a fifth worse than those
-# in C or Rust, so the reader has to know. Debian's is optimized, though its configure arguments don't say so.
+# An interpreter built without profile-guided optimization is slower, and so flatters servers in C or Rust beside those in
+# Python: the reader has to know. Debian's is optimized, though its configure arguments don't say so.
 _VERSIONS = """
 import importlib.metadata, json, sys, sysconfig
 versions = {d.name.lower(): d.version for d in importlib.metadata.distributions()}
 arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
-build = "optimized" if "--enable-optimizations" in arguments else "a distribution's build" if sys.base_prefix == "/usr" else "not optimized"
+plain = "a distribution's build" if sys.base_prefix == "/usr" else "not optimized"
+build = "optimized" if "--enable-optimizations" in arguments else plain
 print(json.dumps({"python": sys.version.split()[0], "python build": build, **versions}))
 """
 
 
 def pin_to_client_core() -> None:
     os.sched_setaffinity(0, {CLIENT_CORE})
+
+
+def probe_us() -> float:
+    """How long a fixed computation takes on the servers' core right now, by CPU time.
+
+    It should always take the same; where it doesn't, a neighbour outside this machine's view slows the core, and CPU time
+    with it. Runs between warm-up and window, when the server is idle.
+    """
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {SERVER_CORE})
+    start = time.thread_time_ns()
+    total = 0
+    for number in range(100_000):
+        total += number * number % 7
+    elapsed = time.thread_time_ns() - start
+    os.sched_setaffinity(0, allowed)
+    return elapsed / 1000
 
 
 def cpu_model() -> str:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import machine
 import paths
@@ -50,7 +51,7 @@ def _last_words(server: Server) -> str:
     return lines[-1].replace(f"{paths.ROOT}/", "")[:200] if lines else "it said nothing"
 
 
-def _log(server: Server) -> os.PathLike[str]:
+def _log(server: Server) -> Path:
     return paths.LOGS / ("".join(c if c.isalnum() else "-" for c in server.name) + ".log")
 
 

@@ -24,6 +24,7 @@ from throughput import Plan
 from workloads import PARTS
 
 NAMES = (*PARTS, "idle", "lifecycle", "busy")
+_WHOLE = Plan()  # what counts as a whole run
 
 
 def _numbers(text: str) -> list[int]:
@@ -42,8 +43,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default 3; quick 1)")
     parser.add_argument("--only", type=_words, default=[], metavar="A,B", help="servers whose names begin so")
     parser.add_argument("--connections", type=_numbers, default=[], metavar="N,M", help="instead of 1,64")
-    parser.add_argument("--cycles", type=int, default=200, help="of lifecycle")
-    parser.add_argument("--idle-connections", type=int, default=10000)
+    parser.add_argument("--cycles", type=int, default=_WHOLE.cycles, help="of lifecycle")
+    parser.add_argument("--idle-connections", type=int, default=_WHOLE.idle_connections)
     parser.add_argument("--python", default="python3.11", help="interpreter of the peers' environment")
     parser.add_argument("--no-install", action="store_true", help="take Outrider as it is installed in the environment")
     return parser.parse_args()
@@ -51,16 +52,23 @@ def _parse() -> argparse.Namespace:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     quick = arguments.quick
-    return Plan(
-        rounds=arguments.rounds or (1 if quick else 3),
-        seconds=arguments.duration or (1.0 if quick else 2.0),
-        warmup=0.3 if quick else 0.5,
+    plan = Plan(
+        rounds=arguments.rounds or (1 if quick else _WHOLE.rounds),
+        seconds=arguments.duration or (1.0 if quick else _WHOLE.seconds),
+        warmup=0.3 if quick else _WHOLE.warmup,
         only=arguments.only,
         connections=arguments.connections,
         cycles=min(arguments.cycles, 40) if quick else arguments.cycles,
         idle_connections=arguments.idle_connections,
-        is_partial=bool(quick or arguments.only or arguments.connections or arguments.rounds),
     )
+    return dataclasses.replace(plan, is_partial=_is_partial(plan))
+
+
+def _is_partial(plan: Plan) -> bool:
+    """Whether something was left out or shortened; longer and more often is welcome."""
+    amounts = ("rounds", "seconds", "warmup", "cycles", "idle_connections")
+    is_short = any(getattr(plan, amount) < getattr(_WHOLE, amount) for amount in amounts)
+    return bool(is_short or plan.only or plan.connections)
 
 
 def _measure(name: str, plan: Plan) -> list[dict[str, Any]]:

@@ -16,12 +16,18 @@ class Column:
 
 
 def _number(key: str, digits: int = 0, scale: float = 1.0) -> Callable[[Row], str]:
-    return lambda row: f"{row[key] * scale:,.{digits}f}" if key in row else ""
+    return lambda row: f"{row[key] * scale:,.{digits}f}" if row.get(key) is not None else ""
 
 
 def _spread(row: Row) -> str:
-    rounds = row.get("cpu_us_rounds", [])
-    return f"{min(rounds):.1f}–{max(rounds):.1f}" if rounds else ""
+    rounds = [value for value in row["cpu_us_rounds"] if value is not None]
+    return f"{min(rounds):.1f}–{max(rounds):.1f}"
+
+
+def unsteadiness(rows: list[Row]) -> float | None:
+    """How much longer the probe of the core took at its slowest than at its fastest: 0.1 is a tenth."""
+    probes = [value for row in rows for value in row.get("probe_us_rounds", []) if value is not None]
+    return max(probes) / min(probes) - 1 if probes else None
 
 
 def _flatness(key: str, scale: float = 1.0) -> Callable[[Row], str]:
@@ -72,7 +78,9 @@ _LIFECYCLE = (
 _BUSY = (
     _SERVER,
     Column("requests/s", _number("requests_per_second", 1)),
+    Column("times uvicorn (asyncio)", _number("times_uvicorn", 2)),
     Column("p50 ms", _number("p50_us", 2, 1e-3)),
+    Column("p90 ms", _number("p90_us", 2, 1e-3)),
     Column("p99 ms", _number("p99_us", 2, 1e-3)),
     Column("program alone, iterations/s", _number("iterations_alone")),
     Column("beside the server", _number("iterations_beside")),
@@ -117,7 +125,8 @@ def of(results: dict[str, Any]) -> list[Table]:
     found = []
     for (workload, connections), rows in groups(results["rows"]).items():
         lines = [_line(row, columns) for row in rows]
-        found.append(_without_empty_columns(Table(workload, connections, [c.title for c in columns], lines, [row["is_ours"] for row in rows])))
+        titles = [column.title for column in columns]
+        found.append(_without_empty_columns(Table(workload, connections, titles, lines, [row["is_ours"] for row in rows])))
     return found
 
 
@@ -134,8 +143,11 @@ def as_text(results: dict[str, Any]) -> str:
         widths = [max(len(cell) for cell in column) for column in zip(table.titles, *table.lines)]
         parts.append(f"\n{table.caption}")
         for cells in (table.titles, *table.lines):
-            first, *rest = (cell.rjust(width) for cell, width in zip(cells, widths))
+            rest = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:]))
             parts.append("  ".join([cells[0].ljust(widths[0]), *rest]).rstrip())
+    unsteady = unsteadiness(results["rows"])
+    if unsteady is not None:
+        parts.append(f"\nthe core's own speed varied by {unsteady:.0%} between measurements")
     return "\n".join(parts)
 
 

@@ -1,13 +1,15 @@
 """CPU time per request: the figure that decides, with requests a second and latencies beside it.
 
 Rounds are interleaved (A B C, A B C, …), with a fresh process for every server in every round: whatever disturbs the machine
-for a while then disturbs all alike, and no server is judged by one lucky layout of its memory. Medians are quoted.
+for a while then disturbs all alike, and no server is judged by one lucky layout of its memory. Medians are
+quoted, and ratios are medians of those within each round.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cpu
@@ -25,8 +27,8 @@ class Plan:
     rounds: int = 3
     seconds: float = 2.0
     warmup: float = 0.5
-    only: list[str] = field(default_factory=list)  # beginnings of servers' names; empty for all
-    connections: list[int] = field(default_factory=list)  # empty for what the workload says
+    only: list[str] = dataclasses.field(default_factory=list)  # beginnings of servers' names; empty for all
+    connections: list[int] = dataclasses.field(default_factory=list)  # empty for what the workload says
     cycles: int = 200  # of `lifecycle`
     idle_connections: int = 10000
     is_partial: bool = False
@@ -38,6 +40,7 @@ Measurement = dict[str, Any]
 def _measure(pid: int, workload: Workload, port: int, connections: int, plan: Plan) -> Measurement:
     with Client(workload, port, connections, seconds=plan.seconds, warmup=plan.warmup) as client:
         client.wait_until_warm()
+        probe = machine.probe_us()
         before = cpu.sample(pid, machine.SERVER_CORE)
         result = client.measure()
         after = cpu.sample(pid, machine.SERVER_CORE)
@@ -47,6 +50,7 @@ def _measure(pid: int, workload: Workload, port: int, connections: int, plan: Pl
     result["cpu_us"] = usage.seconds * 1e6 / result["requests"]
     result["foreign_share"] = usage.foreign_seconds / result["seconds"]
     result["cpu_disagreement"] = usage.disagreement
+    result["probe_us"] = probe
     return result
 
 
@@ -77,21 +81,29 @@ def _row(server: Server, workload: Workload, connections: int, rounds: list[Meas
     if len(good) <= len(rounds) / 2:  # a server that fails more often than not has no figure
         return {**row, "status": "not run", "reason": bad[0]}
     row.update({name: statistics.median(measurement[name] for measurement in good) for name in _MEDIANS})
-    row["cpu_us_rounds"] = [round(measurement["cpu_us"], 3) for measurement in good]
+    for name in ("cpu_us", "probe_us"):  # None where a round failed, so that rounds of two servers can be paired
+        row[f"{name}_rounds"] = [None if isinstance(found, NotRun) else round(found[name], 3) for found in rounds]
     row["requests"] = sum(measurement["requests"] for measurement in good)
     row["reconnects"] = sum(measurement["reconnects"] for measurement in good)
     row["cpu_disagreement"] = any(measurement["cpu_disagreement"] for measurement in good)
     return {**row, "status": "ok", "reason": "; ".join(sorted(set(bad)))}
 
 
+def _ratio(row: Measurement, other: Measurement) -> float | None:
+    """The median over rounds of the ratio within a round: what slowed a whole round cancels out."""
+    pairs = zip(row["cpu_us_rounds"], other["cpu_us_rounds"])
+    ratios = [mine / theirs for mine, theirs in pairs if mine and theirs]
+    return statistics.median(ratios) if ratios else None
+
+
 def _add_ratios(rows: list[Measurement]) -> None:
     """To uvicorn and to the floor of the same run, workload and number of connections."""
     for row in rows:
-        for name, ratio in ((BASELINE, "ratio_to_uvicorn"), (FLOOR, "ratio_to_floor")):
+        for name, key in ((BASELINE, "ratio_to_uvicorn"), (FLOOR, "ratio_to_floor")):
             for other in rows:
-                same = all(other[key] == row[key] for key in ("workload", "connections"))
-                if same and other["server"] == name and "ok" == other["status"] == row["status"]:
-                    row[ratio] = row["cpu_us"] / other["cpu_us"]
+                same = all(other[field] == row[field] for field in ("workload", "connections"))
+                if same and other["server"] == name and other["status"] == row["status"] == "ok":
+                    row[key] = _ratio(row, other)
 
 
 def _measure_workload(workload: Workload, plan: Plan) -> list[Measurement]:

@@ -17,6 +17,7 @@ class Workload:
     expect: str = "hello"  # the body of the answer to a GET
     connections: tuple[int, ...] = (1, 64)
     depth: int = 1
+    is_fresh: bool = False  # a new connection for every request
     servers: str = "asgi"  # which face's servers take part
     has_floor: bool = False  # whether the floor's constant answer is comparable
 

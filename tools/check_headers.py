@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = ROOT / "build" / "stamps" / "check_headers"
-COMPILE = "-std=c++20 -fsyntax-only -x c++ -Wall -Wextra -Wconversion -Werror -Iinclude".split()
+COMPILE = ["-std=c++20", "-fsyntax-only", "-x", "c++", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-Iinclude"]
 
 
 def main() -> int:

@@ -29,10 +29,10 @@ def main() -> int:
         if match and match[1] is None:
             continue
         if match or file not in OPTIONAL:
-            versions[file] = match[1] if match else "no version found"
+            versions[file] = match[1] if match else "missing"
     for file, version in versions.items():
         print(f"{version:<10} {file}")
-    return 0 if len(set(versions.values())) == 1 else 1
+    return 0 if len(set(versions.values()) | {"missing"}) == 2 else 1
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def probe(path: Path, version: str) -> str:
     if not os.access(path, os.X_OK):
         return ""
     # -I: an environment variable of the caller's must not decide what we see.
-    result = subprocess.run([path, "-I", "-c", PROBE], capture_output=True, text=True)
+    result = subprocess.run([path, "-I", "-c", PROBE], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         return ""
     its_version, executable = json.loads(result.stdout)
@@ -96,7 +96,7 @@ def download(version: str) -> Path:
     release, sha256 = RELEASES[version]
     jar = BUILD / "downloads" / f"cpython-{release}-linux-x86_64.jar"
     if not jar.exists():
-        command = ["mvn", "-B", "-q", "-Dstyle.color=never", MAVEN_COPY]
+        command = ["mvn", "-B", "-q", "-U", "-Dstyle.color=never", MAVEN_COPY]
         command += [f"-Dartifact={ARTIFACT.format(release=release)}", f"-DoutputDirectory={jar.parent}"]
         print("+", *command, file=sys.stderr)
         subprocess.run(command, check=True, stdout=sys.stderr)
@@ -133,9 +133,9 @@ def point_at(prefix: Path) -> None:
     include: str = runpy.run_path(str(data))["build_time_vars"]["INCLUDEPY"]
     recorded = include.rpartition("/include/")[0].encode()
     for path in prefix.rglob("*"):
-        if path.is_file() and not path.is_symlink() and recorded in (content := path.read_bytes()):
-            if b"\0" not in content:
-                path.write_bytes(content.replace(recorded, str(prefix).encode()))
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        if recorded in content and b"\0" not in content:
+            path.write_bytes(content.replace(recorded, str(prefix).encode()))
 
 
 if __name__ == "__main__":

@@ -93,14 +93,15 @@ void Client::lose(Connection& connection, const char* why) {
   if (tally_.errors > kErrorsMax) is_issuing_ = false;
   close(connection.fd);
   open(connection);
-  if (is_issuing_) issue(connection, options_.depth, Clock::now());
+  if (!is_issuing_) return;
+  enqueue(connection, options_.depth, Clock::now());
+  flush(connection);
 }
 
-void Client::issue(Connection& connection, int requests, Clock::time_point now) {
+void Client::enqueue(Connection& connection, int requests, Clock::time_point now) {
   for (int count = 0; count < requests; ++count) connection.sent.push_back(now);
   outstanding_ += static_cast<std::uint64_t>(requests);
   connection.unsent_bytes += static_cast<std::size_t>(requests) * request_.size();
-  flush(connection);
 }
 
 void Client::flush(Connection& connection) {
@@ -128,8 +129,7 @@ void Client::read(Connection& connection) {
   const auto size = recv(connection.fd, buffer_.data(), buffer_.size(), 0);
   if (size > 0) {
     if (!take_responses(connection, buffer_.data(), static_cast<std::size_t>(size))) return;
-    if (connection.reader.closes()) reopen(connection);
-    return;
+    return connection.reader.closes() ? reopen(connection) : flush(connection);
   }
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (connection.sent.empty()) return reopen(connection);
@@ -155,7 +155,7 @@ bool Client::take_responses(Connection& connection, const char* data, std::size_
     ++answered;
     if (connection.reader.closes()) break;
   }
-  if (is_issuing_ && answered > 0) issue(connection, answered, now);
+  if (is_issuing_) enqueue(connection, answered, now);
   return true;
 }
 
@@ -169,7 +169,10 @@ Tally Client::run(double seconds) {
   const auto start = Clock::now();
   const auto end = start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   drain_deadline_ = end + kDrainTime;
-  for (auto& connection : connections_) issue(*connection, options_.depth, Clock::now());
+  for (auto& connection : connections_) {
+    enqueue(*connection, options_.depth, Clock::now());
+    flush(*connection);
+  }
   std::array<epoll_event, 256> events;
   auto now = start;
   while (!is_finished(now)) {

@@ -42,7 +42,7 @@ class Client {
   void open(Connection& connection);
   void reopen(Connection& connection);
   void lose(Connection& connection, const char* why);
-  void issue(Connection& connection, int requests, Clock::time_point now);
+  void enqueue(Connection& connection, int requests, Clock::time_point now);
   void flush(Connection& connection);
   void watch_writing(Connection& connection, bool wanted);
   void read(Connection& connection);

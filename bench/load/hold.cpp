@@ -8,6 +8,7 @@
 
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
@@ -25,6 +26,7 @@
 namespace {
 
 constexpr int kPortsPerAddress = 20000;
+constexpr timeval kAnswerTime{5, 0};  // a server that takes no more connections leaves them waiting
 
 [[noreturn]] void give_up(const char* what, std::size_t opened) {
   std::printf("{\"open\": %zu, \"error\": \"%s\"}\n", opened, what);
@@ -33,12 +35,13 @@ constexpr int kPortsPerAddress = 20000;
 
 // Null when the answer is complete and right, else what is wrong.
 const char* ask(int fd, const std::string& request, std::string_view expected) {
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kAnswerTime, sizeof kAnswerTime);
   if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) < 0) return std::strerror(errno);
   bench::ResponseReader reader(expected);
   std::array<char, 4096> buffer;
   for (;;) {
     const auto size = recv(fd, buffer.data(), buffer.size(), 0);
-    if (size < 0) return std::strerror(errno);
+    if (size < 0) return errno == EAGAIN ? "no answer in time" : std::strerror(errno);
     if (size == 0) return "the connection was closed before the answer";
     std::string_view data(buffer.data(), static_cast<std::size_t>(size));
     const auto outcome = reader.feed(data);

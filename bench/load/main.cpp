@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -16,7 +17,9 @@ namespace {
 
 double percentile_us(std::vector<std::uint64_t>& sorted, double share) {
   if (sorted.empty()) return 0;
-  const auto index = static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1));
+  // Nearest rank: of few values, the high percentiles are the largest and not the smallest.
+  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+  const std::size_t index = std::max<std::size_t>(rank, 1) - 1;
   return static_cast<double>(sorted[index]) / 1000;
 }
 

@@ -29,6 +29,7 @@ std::string body_pattern(int size) {
 std::string Options::request() const {
   std::string head = (body_bytes > 0 ? "POST " : "GET ") + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
                      "\r\nUser-Agent: bench\r\nAccept: */*\r\n";
+  if (is_fresh) head += "Connection: close\r\n";
   if (body_bytes == 0) return head + "\r\n";
   head += "Content-Type: application/octet-stream\r\nContent-Length: " + std::to_string(body_bytes) + "\r\n\r\n";
   return head + body_pattern(body_bytes);
@@ -50,6 +51,7 @@ Options parse_options(int argc, char** argv) {
     else if (name == "--path") options.path = value;
     else if (name == "--body-bytes") options.body_bytes = std::atoi(value);
     else if (name == "--expect") options.expect = value;
+    else if (name == "--fresh") options.is_fresh = std::atoi(value) != 0;
     else refuse("no such option", argv[index]);
   }
   if (options.port <= 0) refuse("needs a number above 0", "--port");

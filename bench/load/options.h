@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What one run of the load client does. The command line is `--name value`, one for each field.
+// What one run of the load client does. The command line is `--name value`, one for each field (`--fresh 1`).
 
 #include <string>
 
@@ -15,6 +15,7 @@ struct Options {
   std::string path = "/";
   int body_bytes = 0;         // above 0: POST that many bytes, and expect the same bytes back
   std::string expect;         // the body expected from a GET
+  bool is_fresh = false;      // a new connection for every request, as clients without a session make
 
   std::string request() const;
   std::string expected_body() const;

@@ -52,6 +52,7 @@ ResponseReader::Outcome ResponseReader::fail(const char* trouble) {
 ResponseReader::Outcome ResponseReader::complete() {
   if (received_ != expected_.size()) return fail("the body is shorter than expected");
   state_ = State::Head;
+  closes_ = says_close_;
   return Outcome::Complete;
 }
 
@@ -81,7 +82,7 @@ ResponseReader::Outcome ResponseReader::read_head(std::string_view& data) {
 
 ResponseReader::Outcome ResponseReader::parse_head(std::string_view head) {
   if (!head.starts_with("HTTP/1.1 200")) return fail("the status is not HTTP/1.1 200");
-  has_length_ = is_chunked_ = closes_ = false;
+  has_length_ = is_chunked_ = says_close_ = false;
   received_ = remaining_ = 0;
   for (auto position = head.find("\r\n") + 2; position + 2 < head.size();) {
     const auto end = head.find("\r\n", position);
@@ -106,7 +107,7 @@ bool ResponseReader::parse_field(std::string_view line) {
     is_chunked_ = true;
     return equals_ignoring_case(value, "chunked");
   }
-  if (equals_ignoring_case(name, "connection")) closes_ = equals_ignoring_case(value, "close");
+  if (equals_ignoring_case(name, "connection")) says_close_ = equals_ignoring_case(value, "close");
   return true;
 }
 

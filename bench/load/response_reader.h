@@ -47,7 +47,8 @@ class ResponseReader {
   std::size_t received_ = 0;     // body bytes compared so far
   bool has_length_ = false;
   bool is_chunked_ = false;
-  bool closes_ = false;
+  bool says_close_ = false;      // the response being read
+  bool closes_ = false;          // the last complete one
   const char* trouble_ = "";
 };
 

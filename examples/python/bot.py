@@ -3,9 +3,8 @@
 import threading
 import urllib.request
 
-from fastapi import FastAPI
-
 import outrider
+from fastapi import FastAPI
 
 app, home, letters = FastAPI(), threading.Event(), 0
 

@@ -18,11 +18,20 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = """
-    --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --no-proxy-server
-    --disable-background-networking --disable-component-update --disable-sync
-    --disable-dev-shm-usage --hide-scrollbars --remote-debugging-pipe
-""".split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+]
 
 # Chromium reads its commands from descriptor 3 and answers on 4; Popen gives a child 0, 1 and 2.
 MOVE_PIPES = 'exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>/dev/null'
@@ -40,9 +49,7 @@ class Browser:
         self._received = bytearray()
         self._commands = 0
         self._page: str | None = None
-        self._profile = tempfile.TemporaryDirectory(
-            prefix="outrider-browser-", ignore_cleanup_errors=True
-        )
+        self._profile = tempfile.TemporaryDirectory(prefix="outrider-browser-", ignore_cleanup_errors=True)
         program = find()
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", MOVE_PIPES, program, *FLAGS, f"--user-data-dir={self._profile.name}"],
@@ -69,7 +76,7 @@ class Browser:
         self.close()
 
     def go(self, url: str) -> None:
-        """Turns to the address; returns when the page has been read, not when all it asks for has come."""
+        """Turns to the address; returns when the page is read, not when all it asks for came."""
         trouble = self.command("Page.navigate", url=url).get("errorText")
         if trouble:
             raise BrowserError(f"the page at {url} can't be opened: {trouble}")
@@ -80,9 +87,7 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page; a promise is waited for."""
-        answer = self.command(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
-        )
+        answer = self.command("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
             raise BrowserError(f"the page's script failed: {answer['exceptionDetails']}")
         return answer["result"].get("value")

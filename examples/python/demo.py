@@ -1,8 +1,8 @@
 """Outrider's demo: a program that goes on counting, and a server that rides beside it.
 
 The main thread looks for primes from the first line to the last. It starts the server and goes on;
-it stops the server and goes on. Everybody else is a visitor of the server, in a thread of their own:
-a browser, a reader of the stream, four callers of the API.
+it stops the server and goes on. Everybody else is a visitor of the server, in a thread of their
+own: a browser, a reader of the stream, four callers of the API.
 
     python examples/python/demo.py [--screenshot PATH] [--no-browser] [--stay]
 """
@@ -22,9 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
-
 import demo_app
+import httpx
 import outrider
 from browser import Browser, BrowserError
 

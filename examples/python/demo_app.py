@@ -1,4 +1,4 @@
-"""The demo's application: a page about the program it rides beside, a JSON API and a stream of ticks.
+"""The demo's application: a page about the program beside it, a JSON API and a stream of ticks.
 
 `demo.py` serves it next to a program that goes on counting. On its own it works as well:
 `python -m outrider demo_app:app`.
@@ -155,7 +155,7 @@ async def add_item(new: NewItem) -> Item:
 
 @app.get("/api/ticks")
 async def ticks(request: Request) -> StreamingResponse:
-    """The state, and the requests since the tick before, until the listener leaves or is told to."""
+    """The state, and the requests since the tick before, until the listener leaves or has to."""
 
     async def events() -> AsyncIterator[str]:
         journal.streams += 1
@@ -169,6 +169,4 @@ async def ticks(request: Request) -> StreamingResponse:
         finally:
             journal.streams -= 1
 
-    return StreamingResponse(
-        events(), media_type="text/event-stream", headers={"cache-control": "no-store"}
-    )
+    return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})

@@ -1,4 +1,4 @@
-"""A mock of somebody else's API: the code under test is given its address, and asked for what it did."""
+"""A mock of somebody else's API, and a look at what the code under test asked of it."""
 
 import json
 import urllib.request

@@ -2,9 +2,8 @@
 
 # %%
 import httpx
-from fastapi import FastAPI
-
 import outrider
+from fastapi import FastAPI
 
 app, readings = FastAPI(), [3, 5, 8]
 

@@ -1,9 +1,8 @@
 """Start a server, know its address, use it, stop it; the program goes on all the while."""
 
 import httpx
-from fastapi import FastAPI
-
 import outrider
+from fastapi import FastAPI
 
 app = FastAPI()
 

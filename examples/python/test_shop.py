@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import demo_app
 import httpx
-import pytest
-
 import outrider
+import pytest
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@
 
 namespace outrider::http {
 
+class Connection;
 struct ServedConnectionTag;
 
 class ServedConnection : public ListNode<ServedConnectionTag> {
@@ -45,6 +46,7 @@ struct ExchangeRecord {
   int status;             // 0: there was no response
   uint64_t microseconds;  // from the request's head to the end of the response
   StopStage stop_stage;
+  Connection* connection;
 };
 
 /// Whom connections report to: their server.

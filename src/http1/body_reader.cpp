@@ -30,6 +30,7 @@ bool is_forbidden_trailer(std::string_view name) {
 Result<bool, ProtocolError> BodyReader::begin(const http::RequestHead& head) {
   total_ = 0;
   line_length_ = 0;
+  trailers_.recycle();  // those of an earlier request are nobody else's business
   switch (head.body_framing()) {
     case http::BodyFraming::None:
       state_ = State::Complete;
@@ -42,7 +43,6 @@ Result<bool, ProtocolError> BodyReader::begin(const http::RequestHead& head) {
       state_ = State::Length;
       break;
     case http::BodyFraming::Chunked:
-      trailers_.recycle();
       line_start_ = 0;
       left_ = 0;
       state_ = State::ChunkSize;

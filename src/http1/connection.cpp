@@ -45,52 +45,62 @@ void Connection::on_data(std::span<char> bytes) {
     if (lingered_bytes_ > kLingerBytesMax) close();
     return;
   }
-  take_input({bytes.data(), bytes.size()});
+  const std::string_view input(bytes.data(), bytes.size());
+  const std::size_t used = pending_.empty() ? take_input(input) : 0;  // what waits goes first
+  if (phase_ < Phase::Closing) pending_.append(input.substr(used));
+  adjust_reading();
 }
 
-void Connection::take_input(std::string_view bytes) {
-  while (!bytes.empty() && phase_ < Phase::Closing) {
+// Feeds the request under way until it is complete; what follows must wait. Returns how much was used.
+std::size_t Connection::take_input(std::string_view bytes) {
+  std::size_t used = 0;
+  while (used < bytes.size() && phase_ < Phase::Closing) {
     if (phase_ == Phase::Idle) {
       exchange_ = service_.acquire_exchange();
       exchange_->begin(*this);
       phase_ = Phase::Receiving;
       set_deadline();
     }
-    if (exchange_->request_state() == Exchange::RequestState::Complete) {
-      pending_.append(bytes);
-      if (pending_.size() > service_.limits.pipeline_bytes_max) stop_reading();
-      return;
+    if (exchange_->request_state() == Exchange::RequestState::Complete) break;
+    Result<std::size_t, ProtocolError> taken = exchange_->feed(bytes.substr(used));
+    if (!taken) {
+      refuse(taken.error(), http::Disconnect::ProtocolError);
+      break;
     }
-    if (!feed_exchange(bytes)) return;
+    used += *taken;
+    on_request_progress();
   }
+  return used;
 }
 
-// False when the input was refused.
-bool Connection::feed_exchange(std::string_view& bytes) {
-  Result<std::size_t, ProtocolError> used = exchange_->feed(bytes);
-  if (!used) {
-    refuse(used.error());
-    return false;
-  }
-  bytes.remove_prefix(*used);
-  const bool is_complete = exchange_->request_state() == Exchange::RequestState::Complete;
+void Connection::on_request_progress() {
   if (phase_ == Phase::Receiving) {
     if (exchange_->request_state() != Exchange::RequestState::Head) on_head_complete();
   } else if (phase_ == Phase::Discarding) {
-    if (is_complete) service_.loop.defer_step(step_);
+    if (exchange_->request_state() == Exchange::RequestState::Complete) service_.loop.defer_step(step_);
   } else {
     has_body_news_ = true;
     service_.loop.defer_step(step_);
-    if (exchange_->body().size() >= service_.limits.body_buffer_bytes_max && !is_complete) stop_reading();
     set_deadline();
   }
-  return true;
+}
+
+void Connection::take_pending() {
+  const std::size_t used = take_input(pending_.view());
+  if (phase_ >= Phase::Closing) return;
+  pending_.consume(used);
+  if (pending_.empty()) {
+    pending_.recycle(0);
+    if (peer_ended_) return on_end();  // perhaps in the middle of this request
+  }
+  adjust_reading();
 }
 
 void Connection::on_head_complete() {
   phase_ = Phase::Active;
   is_dispatched_ = false;
-  has_body_news_ = has_end_news_ = was_unwritable_ = false;
+  has_body_news_ = was_unwritable_ = false;
+  has_end_news_ = peer_ended_;
   stop_stage_ = http::StopStage::None;
   ++exchange_count_;
   exchange_began_ns_ = uv_hrtime();
@@ -101,20 +111,24 @@ void Connection::on_head_complete() {
 void Connection::on_end() {
   peer_ended_ = true;
   is_reading_ = false;
-  switch (phase_) {
-    case Phase::Active:
-      if (exchange_->request_state() != Exchange::RequestState::Complete) {
-        disconnect(http::Disconnect::PeerClosed);
-        return close();
-      }
-      // The peer may have gone, or only be done with sending: the response is still written.
-      has_end_news_ = true;
-      return service_.loop.defer_step(step_);
-    case Phase::Closing:
-      return;  // what is queued still leaves; then there is nothing to linger for
-    default:
-      return close();
+  if (phase_ == Phase::Lingering) return close();
+  const bool is_request_complete =
+      exchange_ != nullptr && exchange_->request_state() == Exchange::RequestState::Complete;
+  if (phase_ == Phase::Active && is_request_complete) {
+    // The peer may have gone, or only be done with sending: the response is still written.
+    has_end_news_ = true;
+    return service_.loop.defer_step(step_);
   }
+  if (!pending_.empty() || is_request_complete) return;  // a deferred step goes on with what is there
+  if (phase_ == Phase::Active) {
+    const bool is_cut_short = exchange_->has_sent_head();
+    disconnect(http::Disconnect::PeerClosed);
+    if (is_cut_short) {
+      stream_->reset_on_close();
+      return close();
+    }
+  }
+  begin_closing();  // the peer may still read what is queued
 }
 
 void Connection::on_error(int) {
@@ -123,15 +137,17 @@ void Connection::on_error(int) {
   close();
 }
 
-void Connection::stop_reading() {
-  if (!is_reading_) return;
-  is_reading_ = false;
-  stream_->stop_reading();
-}
-
-void Connection::resume_reading() {
-  if (is_reading_ || peer_ended_ || phase_ == Phase::Closed) return;
-  is_reading_ = true;
+// Reading goes on as long as there is room for what comes; at the end everything is read and thrown away, so that the
+// peer reads our response before any reset.
+void Connection::adjust_reading() {
+  if (peer_ended_ || phase_ == Phase::Closed) return;
+  const Limits& limits = service_.limits;
+  const bool is_in_body = phase_ == Phase::Active && exchange_->request_state() == Exchange::RequestState::Body;
+  const bool is_full = pending_.size() > limits.pipeline_bytes_max ||
+                       (is_in_body && exchange_->body().size() >= limits.body_buffer_bytes_max);
+  if (is_reading_ != is_full) return;
+  is_reading_ = !is_full;
+  if (is_full) return stream_->stop_reading();
   stream_->start_reading();
   service_.loop.need_pass();
 }
@@ -148,11 +164,7 @@ void Connection::step() {
   }
   if (phase_ == Phase::Active) return deliver_news();
   if (phase_ == Phase::Discarding && exchange_->request_state() == Exchange::RequestState::Complete) next_exchange();
-  if (phase_ == Phase::Idle && !pending_.empty()) {
-    // What is left over is appended again by take_input(), to an empty buffer.
-    const Buffer input = std::exchange(pending_, Buffer());
-    take_input(input.view());
-  }
+  if (phase_ == Phase::Idle && !pending_.empty()) take_pending();
 }
 
 void Connection::deliver_news() {
@@ -168,13 +180,14 @@ void Connection::deliver_news() {
 void Connection::on_body_wanted() { set_deadline(); }
 
 void Connection::on_body_consumed() {
-  if (pending_.size() <= service_.limits.pipeline_bytes_max) resume_reading();
+  adjust_reading();
   set_deadline();
 }
 
 bool Connection::is_last_exchange() const {
   const std::size_t most = service_.limits.exchanges_per_connection_max;
-  return service_.is_draining || peer_ended_ || (most != 0 && exchange_count_ >= most);
+  const bool is_peer_done = peer_ended_ && pending_.empty();
+  return service_.is_draining || is_peer_done || (most != 0 && exchange_count_ >= most);
 }
 
 uint64_t Connection::microseconds() const { return (uv_hrtime() - exchange_began_ns_) / 1000; }
@@ -184,15 +197,12 @@ uint64_t Connection::microseconds() const { return (uv_hrtime() - exchange_began
 void Connection::on_response_complete() {
   const http::RequestHead& head = exchange_->head();
   service_.observer.on_exchange_end({head.method(), head.target(), head.minor_version(), exchange_->status(),
-                                     microseconds(), stop_stage_});
+                                     microseconds(), stop_stage_, this});
   end_exchange();
 }
 
 void Connection::end_exchange() {
-  if (!exchange_->keeps_alive() || exchange_->awaits_continue()) {
-    phase_ = Phase::Closing;
-    return;
-  }
+  if (!exchange_->keeps_alive() || exchange_->awaits_continue()) return begin_closing();
   if (exchange_->request_state() == Exchange::RequestState::Complete) return next_exchange();
   discard_or_close();
 }
@@ -200,49 +210,44 @@ void Connection::end_exchange() {
 // The response is complete before the request is. RFC 9112 §9.3: read the rest, or close.
 void Connection::discard_or_close() {
   const std::optional<uint64_t> left = exchange_->body_bytes_left();
-  if (!left.has_value() || *left > kDiscardMax) {
-    phase_ = Phase::Closing;
-    resume_reading();  // what is on its way is thrown away, so that the peer reads our response before any reset
-    return;
-  }
+  if (!left.has_value() || *left > kDiscardMax) return begin_closing();
   phase_ = Phase::Discarding;
   exchange_->discard_body();
-  resume_reading();
+  adjust_reading();
   set_deadline();
 }
 
 void Connection::next_exchange() {
   service_.release_exchange(std::move(exchange_));
   phase_ = Phase::Idle;
-  if (peer_ended_ || (service_.is_draining && pending_.empty())) {
-    phase_ = Phase::Closing;
-    flush_soon();
-    return;
-  }
-  resume_reading();
+  if ((peer_ended_ || service_.is_draining) && pending_.empty()) return begin_closing();
+  adjust_reading();
   set_deadline();
   if (!pending_.empty()) service_.loop.defer_step(step_);
+}
+
+// What is queued still leaves, nothing more is taken. The flush that ends this phase may have happened already.
+void Connection::begin_closing() {
+  phase_ = Phase::Closing;
+  pending_.recycle(0);
+  adjust_reading();
+  flush_soon();
 }
 
 // --- errors --------------------------------------------------------------------------------------------------------
 
 // The one place where a peer's mistake is answered.
-void Connection::refuse(ProtocolError error) {
-  const bool had_response = exchange_ != nullptr && exchange_->has_sent_head();
-  if (phase_ == Phase::Active) {
-    if (exchange_->has_begun_head() && !had_response) exchange_->drop_head();
-    disconnect(http::Disconnect::ProtocolError);
-  }
-  // A response that has begun can only be cut short.
-  if (had_response) {
+void Connection::refuse(ProtocolError error, http::Disconnect reason) {
+  if (phase_ == Phase::Discarding) return begin_closing();  // its answer is complete
+  const bool is_cut_short = exchange_->has_sent_head();
+  disconnect(reason);
+  if (is_cut_short) {
     stream_->reset_on_close();
     return close();
   }
-  if (exchange_ != nullptr) service_.release_exchange(std::move(exchange_));
-  phase_ = Phase::Closing;
+  service_.release_exchange(std::move(exchange_));
   write_error(error);
-  resume_reading();
-  flush_soon();
+  begin_closing();
 }
 
 void Connection::write_error(ProtocolError error) {
@@ -263,11 +268,12 @@ void Connection::write_error(ProtocolError error) {
 // Tells the handler that its exchange is over, and reports it.
 void Connection::disconnect(http::Disconnect reason) {
   if (phase_ != Phase::Active || !is_dispatched_ || exchange_->is_response_complete()) return;
+  if (exchange_->has_open_head()) exchange_->drop_head();
   const http::RequestHead& head = exchange_->head();
   const int status = exchange_->has_sent_head() ? exchange_->status() : 0;
   if (reason == http::Disconnect::Aborted) stop_stage_ = http::StopStage::Aborted;
   service_.observer.on_exchange_end(
-      {head.method(), head.target(), head.minor_version(), status, microseconds(), stop_stage_});
+      {head.method(), head.target(), head.minor_version(), status, microseconds(), stop_stage_, this});
   http::ExchangeHandler* handler = exchange_->handler();
   exchange_->forget_handler();
   phase_ = Phase::Closing;
@@ -278,7 +284,12 @@ void Connection::disconnect(http::Disconnect reason) {
 
 void Connection::flush() {
   if (phase_ == Phase::Closed) return;
-  if (queue_.flush(*stream_) == net::WriteQueue::Flush::Broken) {
+  // A head that the face has begun stays until its first content: it may still be dropped.
+  const bool holds_head = exchange_ != nullptr && exchange_->has_open_head();
+  const Buffer head = holds_head ? exchange_->take_open_head() : Buffer();
+  const net::WriteQueue::Flush result = queue_.flush(*stream_);
+  if (holds_head) exchange_->put_back_open_head(head);
+  if (result == net::WriteQueue::Flush::Broken) {
     // Not told at once: the flush may be running inside a call of the face.
     is_broken_ = true;
     return service_.loop.defer_step(step_);
@@ -301,7 +312,6 @@ void Connection::after_flush() {
     if (peer_ended_) return close();
     stream_->shut_write();
     phase_ = Phase::Lingering;
-    resume_reading();
   }
   if (is_pending || phase_ == Phase::Lingering) set_deadline();
   if (service_.is_draining && !is_busy()) service_.observer.on_idle();
@@ -346,9 +356,9 @@ void Connection::on_deadline() {
   if (queue_.is_in_flight()) return on_write_stalled();
   switch (phase_) {
     case Phase::Receiving:
-      return refuse({Fault::HeadTimeout});
+      return refuse({Fault::HeadTimeout}, http::Disconnect::Timeout);
     case Phase::Active:
-      return refuse({Fault::BodyTimeout});
+      return refuse({Fault::BodyTimeout}, http::Disconnect::Timeout);
     default:
       return close();
   }
@@ -365,16 +375,15 @@ void Connection::on_write_stalled() {
 // --- the end -------------------------------------------------------------------------------------------------------
 
 void Connection::begin_drain() {
-  if (phase_ == Phase::Idle && pending_.empty()) {
-    if (queue_.size() == 0) return close();
-    phase_ = Phase::Closing;
-  } else if (phase_ == Phase::Receiving) {
-    close();  // no request was made yet
-  }
+  // A head that is incomplete made no request yet.
+  if (phase_ != Phase::Receiving && (phase_ != Phase::Idle || !pending_.empty())) return;
+  if (queue_.size() == 0) return close();
+  begin_closing();
 }
 
 int Connection::tell_stop() {
   if (phase_ != Phase::Active || !is_dispatched_ || exchange_->handler() == nullptr) return 0;
+  if (stop_stage_ != http::StopStage::None) return 0;
   stop_stage_ = http::StopStage::Told;
   exchange_->handler()->on_stop();
   return 1;
@@ -389,7 +398,7 @@ int Connection::cancel() {
 
 bool Connection::is_busy() const {
   if (phase_ == Phase::Closed) return false;
-  return phase_ == Phase::Active || queue_.size() > 0;
+  return phase_ == Phase::Active || queue_.size() > 0 || (phase_ == Phase::Idle && !pending_.empty());
 }
 
 bool Connection::is_streaming() const {

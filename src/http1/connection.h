@@ -72,21 +72,22 @@ class Connection final : public http::ServedConnection,
   // loop::Deadline
   void on_deadline() override;
 
-  void take_input(std::string_view bytes);
-  bool feed_exchange(std::string_view& bytes);
+  std::size_t take_input(std::string_view bytes);
+  void take_pending();
+  void on_request_progress();
   void on_head_complete();
   void step();
   void deliver_news();
   void end_exchange();
   void discard_or_close();
   void next_exchange();
-  void refuse(ProtocolError error);
+  void begin_closing();
+  void refuse(ProtocolError error, http::Disconnect reason);
   void write_error(ProtocolError error);
   void disconnect(http::Disconnect reason);
   void flush();
   void after_flush();
-  void stop_reading();
-  void resume_reading();
+  void adjust_reading();
   void set_deadline();
   void on_write_stalled();
   uint64_t microseconds() const;

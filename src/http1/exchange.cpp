@@ -92,6 +92,12 @@ void Exchange::want_body() {
   connection_->on_body_wanted();
 }
 
+Buffer Exchange::take_open_head() { return writer_.take_head(connection_->queue().buffer()); }
+
+void Exchange::put_back_open_head(const Buffer& head) {
+  writer_.put_back_head(head, connection_->queue().buffer());
+}
+
 http::ResponseFault Exchange::begin_head(int status) { return writer_.begin(status, connection_->queue().buffer()); }
 
 http::ResponseFault Exchange::add_field(std::string_view name, std::string_view value) {

@@ -130,14 +130,28 @@ void ResponseWriter::drop_head(Buffer& out) {
 void ResponseWriter::end_informational(Buffer& out) {
   OUTRIDER_CHECK(state_ == State::Informational);
   out.append(kCrlf);
+  const bool has_trailers = has_trailers_;  // of the response that is still to come
   reset();
+  has_trailers_ = has_trailers;
+}
+
+Buffer ResponseWriter::take_head(Buffer& out) const {
+  Buffer head;
+  head.append(out.view().substr(head_start_));
+  out.truncate(head_start_);
+  return head;
+}
+
+void ResponseWriter::put_back_head(const Buffer& head, Buffer& out) {
+  head_start_ = out.size();
+  out.append(head.view());
 }
 
 ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More more, const ResponseContext& context,
                                                     Buffer& out) {
   OUTRIDER_CHECK(state_ == State::Head || state_ == State::Content);
   const bool is_first = state_ == State::Head;
-  is_head_response_ = context.is_head;
+  if (is_first) is_head_response_ = context.is_head;
   Frame frame;
   frame.fault = account(size, more);
   // A wrong length is found before the head leaves where that can be, so that the peer gets a proper error.

@@ -38,6 +38,9 @@ class ResponseWriter {
   /// Takes the head out of `out` again.
   void drop_head(Buffer& out);
   void end_informational(Buffer& out);
+  /// Takes the bytes of an unfinished head out of `out`, and puts them to the end of it again.
+  Buffer take_head(Buffer& out) const;
+  void put_back_head(const Buffer& head, Buffer& out);
   void expect_trailers() { has_trailers_ = true; }
 
   /// What write() has to put around a piece of content.

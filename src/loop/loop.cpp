@@ -83,7 +83,6 @@ void Loop::defer_step(Deferred& work) {
 void Loop::defer_flush(Deferred& work) {
   if (!is_in_pass_) {
     work.run();
-    if (watchers_changed_) need_pass();
   } else if (!work.is_linked()) {
     flushes_.push_back(work);
   }

@@ -71,7 +71,10 @@ class Loop {
 
   /// To be called after a libuv handle was started: libuv tells the kernel of it only in its next poll, so a
   /// nested loop needs one more pass before it may sleep.
-  void watchers_changed() { watchers_changed_ = true; }
+  void watchers_changed() {
+    watchers_changed_ = true;
+    need_pass();
+  }
 
   /// Called when work came up outside of a pass, so that the host schedules one soon; never called inside a pass.
   void on_pass_needed(void (*callback)(void*), void* owner) {

@@ -59,9 +59,11 @@ void WriteQueue::append_owned(std::string_view bytes, void* owner, void (*releas
 
 void WriteQueue::drop(Batch& batch) {
   if (batch.buffer.capacity() > 0) pool_.release(std::move(batch.buffer));
-  for (const Owned& owned : batch.owned) owned.release(owned.owner);
-  if (!batch.owned.empty()) batch.owned = {};
   batch.owned_bytes = 0;
+  if (batch.owned.empty()) return;
+  // A release may run code of the application, which may write again.
+  const std::vector<Owned> released = std::exchange(batch.owned, {});
+  for (const Owned& owned : released) owned.release(owned.owner);
 }
 
 void WriteQueue::collect(const Batch& batch, std::vector<std::string_view>& pieces) {

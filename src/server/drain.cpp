@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/drain.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/engine.h"
@@ -9,40 +10,41 @@ namespace outrider::server {
 
 using http::ServedConnection;
 
-Drain::Drain(Engine& engine, const StopPolicy& policy, Done done)
+Drain::Drain(Engine& engine, const StopPolicy& policy)
     : engine_(engine),
       policy_(policy),
       began_(std::chrono::steady_clock::now()),
       timer_(engine.loop_, [this] { next_stage(); }),
-      check_([](void* self) { static_cast<Drain*>(self)->check(); }, this) {
-  done_.push_back(std::move(done));
-  begin();
-}
+      check_([](void* self) { static_cast<Drain*>(self)->check(); }, this) {}
 
-void Drain::begin() {
+void Drain::begin(Done done) {
+  done_.push_back(std::move(done));
+  enter(Stage::Grace, policy_.grace);
   engine_.connections_.for_each([](ServedConnection& connection) { connection.begin_drain(); });
   if (!policy_.streams_have_grace) {
     engine_.connections_.for_each([](ServedConnection& connection) {
       if (connection.is_streaming()) connection.tell_stop();
     });
   }
-  timer_.start(policy_.grace);
   check_soon();
 }
 
+void Drain::enter(Stage stage, std::chrono::milliseconds length) {
+  stage_ = stage;
+  stage_ends_ = std::chrono::steady_clock::now() + length;
+  timer_.start(length);
+}
+
 void Drain::hurry(const StopPolicy& policy, Done done) {
+  if (stage_ == Stage::Done) return done(report_);
   done_.push_back(std::move(done));
-  policy_ = policy;
-  switch (stage_) {
-    case Stage::Grace:
-      return timer_.start(policy.grace);
-    case Stage::Disconnect:
-      return timer_.start(policy.disconnect);
-    case Stage::Cancel:
-      return timer_.start(policy.cancel);
-    case Stage::Done:
-      return;
-  }
+  policy_.grace = std::min(policy_.grace, policy.grace);
+  policy_.disconnect = std::min(policy_.disconnect, policy.disconnect);
+  policy_.cancel = std::min(policy_.cancel, policy.cancel);
+  const auto length = stage_ == Stage::Grace        ? policy_.grace
+                      : stage_ == Stage::Disconnect ? policy_.disconnect
+                                                    : policy_.cancel;
+  if (std::chrono::steady_clock::now() + length < stage_ends_) enter(stage_, length);
 }
 
 void Drain::on_exchange_end(http::StopStage stage) {
@@ -66,14 +68,12 @@ void Drain::on_exchange_end(http::StopStage stage) {
 void Drain::next_stage() {
   switch (stage_) {
     case Stage::Grace:
-      stage_ = Stage::Disconnect;
+      enter(Stage::Disconnect, policy_.disconnect);
       engine_.connections_.for_each([](ServedConnection& connection) { connection.tell_stop(); });
-      timer_.start(policy_.disconnect);
       break;
     case Stage::Disconnect:
-      stage_ = Stage::Cancel;
+      enter(Stage::Cancel, policy_.cancel);
       engine_.connections_.for_each([](ServedConnection& connection) { connection.cancel(); });
-      timer_.start(policy_.cancel);
       break;
     case Stage::Cancel:
       return finish();

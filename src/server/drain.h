@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <functional>
+#include <vector>
 
 #include "http/served_connection.h"
 #include "loop/loop.h"
@@ -22,9 +23,11 @@ class Drain {
  public:
   using Done = std::function<void(const StopReport&)>;
 
-  Drain(Engine& engine, const StopPolicy& policy, Done done);
+  Drain(Engine& engine, const StopPolicy& policy);
 
-  /// Takes over another policy's deadlines from the stage at hand on, and calls `done` as well.
+  /// Once, after construction: what it does already reports back here.
+  void begin(Done done);
+  /// Takes over those of another policy's deadlines that are earlier, and calls `done` as well.
   void hurry(const StopPolicy& policy, Done done);
   void on_exchange_end(http::StopStage stage);
   /// Something got less: look, in the next step phase, whether all is done.
@@ -33,7 +36,7 @@ class Drain {
  private:
   enum class Stage { Grace, Disconnect, Cancel, Done };
 
-  void begin();
+  void enter(Stage stage, std::chrono::milliseconds length);
   void next_stage();
   void check();
   void finish();
@@ -44,6 +47,7 @@ class Drain {
   StopReport report_;
   Stage stage_ = Stage::Grace;
   std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point stage_ends_;
   loop::Timer timer_;
   loop::Deferred check_;
 };

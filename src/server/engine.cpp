@@ -33,17 +33,25 @@ void Engine::start_listening(int backlog) {
 
 void Engine::serve(std::unique_ptr<net::Stream> stream) {
   const std::size_t most = service_.limits.connections_max;
-  if (most != 0 && connection_count_ >= most) return;  // the stream dies here: the connection closes
+  // The stream dies here: the connection closes.
+  if (service_.is_draining || (most != 0 && connection_count_ >= most)) return;
   auto* connection = new http1::Connection(service_, std::move(stream));  // owned by the list it is in
   connections_.push_back(*connection);
   ++connection_count_;
+}
+
+std::vector<net::Address> Engine::addresses() const {
+  std::vector<net::Address> addresses;
+  for (const auto& listener : listeners_) addresses.push_back(listener->address());
+  return addresses;
 }
 
 void Engine::drain(const StopPolicy& policy, std::function<void(const StopReport&)> done) {
   if (drain_ != nullptr) return drain_->hurry(policy, std::move(done));
   service_.is_draining = true;
   listeners_.clear();
-  drain_ = std::make_unique<Drain>(*this, policy, std::move(done));
+  drain_ = std::make_unique<Drain>(*this, policy);
+  drain_->begin(std::move(done));
 }
 
 void Engine::on_exchange_begin() {
@@ -54,6 +62,7 @@ void Engine::on_exchange_begin() {
 void Engine::on_exchange_end(const http::ExchangeRecord& record) {
   --exchange_count_;
   log_.add(record);
+  if (on_record_) on_record_(record);
   if (drain_ != nullptr) drain_->on_exchange_end(record.stop_stage);
 }
 

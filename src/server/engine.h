@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "http/exchange.h"
@@ -35,15 +36,19 @@ class Engine final : private http::ConnectionObserver {
   void add_socket(net::BoundSocket socket);
   /// Throws Error(Bind) when a socket can't listen; the engine is then to be destroyed.
   void start_listening(int backlog);
+  /// Where the sockets are bound; empty once a drain began.
+  std::vector<net::Address> addresses() const;
   /// Serves one connection that didn't come from a listener (tests: an in-memory stream).
   void serve(std::unique_ptr<net::Stream> stream);
 
   /// Stops in the stages of `policy`; `done` is called once, on the loop, when no connection is left. A second
-  /// call while one is under way only makes it hurry, when its deadlines are earlier.
+  /// call while one is under way only makes it hurry, when its deadlines are earlier; after one, it is told the same.
   void drain(const StopPolicy& policy, std::function<void(const StopReport&)> done);
 
   http1::Service& service() { return service_; }
   ExchangeLog& log() { return log_; }
+  /// Called with every exchange that ended (the access log); none by default.
+  void on_record(std::function<void(const http::ExchangeRecord&)> callback) { on_record_ = std::move(callback); }
   std::size_t connection_count() const { return connection_count_; }
   std::size_t exchange_count() const { return exchange_count_; }
   uint64_t exchanges_total() const { return exchanges_total_; }
@@ -63,6 +68,7 @@ class Engine final : private http::ConnectionObserver {
   loop::Loop& loop_;
   http1::Service service_;
   ExchangeLog log_;
+  std::function<void(const http::ExchangeRecord&)> on_record_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   Connections connections_;
   Connections closed_;  // to be destroyed in the next step phase

@@ -39,7 +39,7 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
 
 @pytest.fixture
 def unused_port() -> int:
-    """A port of loopback that was free a moment ago, for code that must be told a number beforehand."""
+    """A port that was free a moment ago, for code that must be told a number beforehand."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])

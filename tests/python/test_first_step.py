@@ -1,4 +1,4 @@
-"""What an application may rely on in the very first step of a request, before it has awaited anything.
+"""What an application may rely on in the first step of a request, before it has awaited anything.
 
 The engine may take that step inside its own callback instead of leaving it to the event loop, and
 nobody may be able to tell: a request is a task like any other. Each probe below is something that a
@@ -17,9 +17,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 import outrider
+import pytest
 from apps.probe import Exchange, Message, Receive, Send, Step, Visit, application, get
 
 anyio = pytest.importorskip("anyio")
@@ -235,9 +234,7 @@ def test_a_task_that_cancels_itself_is_told_at_its_next_wait(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("suspends", [True, False], ids=["at-a-wait", "at-once"])
-def test_a_cancellation_that_is_let_out_is_a_500_and_the_server_goes_on(
-    serve: Any, suspends: bool
-) -> None:
+def test_a_cancellation_that_is_let_out_is_a_500_and_the_server_goes_on(serve: Any, suspends: bool) -> None:
     async def step(exchange: Exchange) -> None:
         if exchange.scope["path"] == "/cancel":
             if suspends:
@@ -576,9 +573,7 @@ def test_what_receive_and_send_return_is_fit_for_asyncio_create_task(serve: Any)
     assert list(server.errors) == []
 
 
-def test_a_receive_waiting_in_a_task_is_told_when_the_client_leaves(
-    serve: Any, eventually: Any
-) -> None:
+def test_a_receive_waiting_in_a_task_is_told_when_the_client_leaves(serve: Any, eventually: Any) -> None:
     messages: list[str] = []
     waiting = threading.Event()
 

@@ -9,16 +9,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
 import outrider
+import pytest
 from apps import shared_file
 from apps.clients import CLIENTS, Client
 
 # Django reads a FileResponse's file in the event loop when it is served by ASGI, and says so.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:StreamingHttpResponse must consume synchronous iterators:Warning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators:Warning")
 
 FRAMEWORKS = {
     "fastapi": "apps.with_fastapi:app",
@@ -115,9 +112,7 @@ def test_a_file_is_downloaded_under_its_name(client: Client) -> None:
     assert shared_file.NAME in answer.headers["content-disposition"]
 
 
-def test_a_background_task_goes_on_after_its_response(
-    client: Client, eventually: Eventually
-) -> None:
+def test_a_background_task_goes_on_after_its_response(client: Client, eventually: Eventually) -> None:
     started = client.post("/background")
     assert started.status == 202
     path = f"/background/{started.json['id']}"

@@ -1,1 +1,1 @@
-"""Small applications that the tests serve, each as its framework's own guide would have it written."""
+"""Small applications for the tests, each written as its framework's own guide would have it."""

@@ -48,9 +48,7 @@ async def stream() -> Response:
 
 @app.get("/download")
 async def download() -> Response:
-    return await send_file(
-        shared_file.PATH, as_attachment=True, attachment_filename=shared_file.NAME
-    )
+    return await send_file(shared_file.PATH, as_attachment=True, attachment_filename=shared_file.NAME)
 
 
 @app.post("/background")

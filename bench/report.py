@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Turns build/bench/results-*.json into sections of RESULTS.md and charts: report.py [NAME …] [--output FOLDER].
+
+Only what lies between a section's markers is replaced; what people wrote around them stays. Partial results (quick or filtered
+runs) are not published.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import paths
+import plot
+import tables
+from workloads import PARTS
+
+_TITLES = {
+    **{name: workloads[0].title for name, workloads in PARTS.items()},
+    "echo": "Echo of a body",
+    "idle": "Memory of idle keep-alive connections",
+    "lifecycle": "Start, first answer, stop",
+    "busy": "Beside a busy program",
+}
+_WORKLOAD_TITLES = {workload.name: workload.title for workloads in PARTS.values() for workload in workloads}
+_WORKLOAD_TITLES["busy"] = "Beside a busy program"
+_WORKLOAD_TITLES["busy-fresh"] = "Beside a busy program, each request on a fresh connection"
+
+_THROUGHPUT_METHOD = (
+    "CPU time per request of the server's process tree (user and system, in nanoseconds from the scheduler), under a "
+    "closed-loop client on another core; every answer is checked. Medians of {rounds} interleaved rounds of {seconds:g} s, "
+    "each with a fresh process; ratios are medians of those within a round. Requests/s and latencies are informational."
+)
+_METHODS = {
+    "idle": "Private dirty memory of the server's process tree before and while {idle_connections:,} connections are held, "
+    "each of which had one request answered. The kernel's memory is not counted.",
+    "lifecycle": "Cycles in one process, the server in a background thread, medians. Threads, descriptors and memory: after cycle 20 → at "
+    "the end. The first cycle, which imports the server, is in the p99.",
+    "busy": "The server in a background thread while the main thread computes in pure Python; the client is another "
+    "process. Neither thread is pinned to a core.",
+}
+_INTRODUCTION = """# Results
+
+Written by `bench/report.py` from the last whole run of each part; [README.md](README.md) says how it is measured and what the
+figures do and don't say. Ratios within one table are comparable; figures of different machines or days are not.
+"""
+
+
+def _machine(results: dict[str, Any]) -> str:
+    machine, versions = results["machine"], results["versions"]
+    peers = ("outrider", "uvicorn", "uvloop", "httptools", "granian", "peregrine-server", "freastal", "hypercorn", "fastapi")
+    packages = ", ".join(f"{name} {versions[name]}" for name in peers if name in versions)
+    return (
+        f"{machine['date']}; {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']:g} GiB, {machine['system']}, "
+        f"Linux {machine['kernel']}, load before the run {machine['load_before']}; CPython {versions.get('python', '?')} "
+        f"({versions.get('python build', '?')}); {packages}."
+    )
+
+
+def _bars(rows: list[dict[str, Any]], key: str, label: str) -> list[plot.Bar]:
+    bars = []
+    for row in rows:
+        if row["status"] != "ok":
+            continue
+        ratio = row.get("ratio_to_uvicorn")
+        behind = f" · {ratio:.2f} of uvicorn's" if ratio is not None else ""
+        kind = "ours" if row["is_ours"] else "floor" if row["server"] == "floor" else ""
+        bars.append(plot.Bar(row["server"], row[key], label.format(row[key]) + behind, kind))
+    return bars
+
+
+# What is drawn of each part; the others are drawn by their CPU time.
+_DRAWN = {
+    "idle": ("bytes_per_connection", "{:,.0f} bytes", "bytes per idle connection; less is better"),
+    "lifecycle": ("stop_ms", "{:.2f} ms", "milliseconds of a stop, median; less is better"),
+    "busy": ("p90_us", "{:,.0f} µs", "90th percentile of the latency in microseconds; less is better"),
+}
+_CPU_DRAWN = ("cpu_us", "{:.1f} µs", "CPU microseconds per request; less is better")
+
+
+def _draw(results: dict[str, Any], folder: Path) -> dict[tuple[str, int | None], str]:
+    """Writes the charts; their file names by workload and connections."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key, label, subtitle = _DRAWN.get(results["name"], _CPU_DRAWN)
+    drawn = {}
+    for (workload, connections), rows in tables.groups(results["rows"]).items():
+        bars = _bars(rows, key, label)
+        if len(bars) < 2:
+            continue
+        count = "" if connections is None else f", {connections} connection{'s' if connections > 1 else ''}"
+        name = workload if connections is None else f"{workload}-{connections}"
+        title = _WORKLOAD_TITLES.get(workload, _TITLES[results["name"]]) + count
+        (folder / f"{name}.svg").write_text(plot.chart(title, subtitle, bars))
+        drawn[workload, connections] = f"{name}.svg"
+    return drawn
+
+
+def _section(results: dict[str, Any], output: Path) -> str:
+    name = results["name"]
+    charts = _draw(results, output / "plots")
+    method = _METHODS.get(name, _THROUGHPUT_METHOD).format(**results["plan"])
+    parts = [f"## {_TITLES[name]}", method, _machine(results)]
+    for table in tables.of(results):
+        parts += [f"### {table.caption}", tables.as_markdown(table)]
+        chart = charts.get((table.workload, table.connections))
+        if chart:
+            parts.append(f"![{table.caption}](plots/{chart})")
+    unsteady = tables.unsteadiness(results["rows"])
+    if unsteady is not None:
+        parts.append(f"A fixed computation on the servers' core, timed before every window, varied by {unsteady:.0%}.")
+    if any(row.get("cpu_disagreement") for row in results["rows"]):
+        parts.append("The two sources of CPU time disagree for some server: threads ended within a window. Its figure is too low.")
+    return "\n\n".join(parts)
+
+
+def _insert(document: str, name: str, section: str) -> str:
+    """Replaces the section between its markers, or appends it with them."""
+    begin, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
+    block = f"{begin}\n{section}\n{end}"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if pattern.search(document):
+        return pattern.sub(lambda _: block, document)
+    return f"{document.rstrip()}\n\n{block}\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="parts; all that have results by default")
+    parser.add_argument("--output", type=Path, default=paths.BENCH, help="folder of RESULTS.md and plots/")
+    parser.add_argument("--partial", action="store_true", help="take quick or filtered runs, to look at; not to publish")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    target = arguments.output / "RESULTS.md"
+    document = target.read_text() if target.exists() else _INTRODUCTION
+    for name in arguments.names or _TITLES:
+        file = paths.results_file(name, is_partial=arguments.partial)
+        if file.exists():
+            document = _insert(document, name, _section(json.loads(file.read_text()), arguments.output))
+    target.write_text(document)
+    print(f"written: {target}")
+
+
+if __name__ == "__main__":
+    main()

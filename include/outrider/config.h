@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Every option of a server: its default, and why that.
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outrider/limits.h"
+#include "outrider/stop.h"
+
+namespace outrider {
+
+enum class LogLevel { Debug, Info, Warning, Error };
+
+/// "debug", "info", "warning", "error".
+std::string_view to_string(LogLevel level);
+
+/// An exception that a handler let out. The views are valid during the callback.
+struct HandlerError {
+  std::string_view method;
+  std::string_view target;
+  std::exception_ptr exception;
+
+  /// "GET /items/3: what() of the exception".
+  std::string message() const;
+};
+
+struct Config {
+  /// Where to listen: a name or an address; empty for every interface (IPv4 or IPv6, which the system names first).
+  /// The default isn't reachable from other machines.
+  std::string host = "127.0.0.1";
+  /// 0: any free port; Server::port() tells which.
+  int port = 0;
+  /// The path of a Unix socket to listen on, instead of host and port. Its file is removed at the end.
+  std::string uds = {};
+  /// Sockets that the caller bound: duplicated, so the caller's descriptors stay the caller's. Instead of host and
+  /// port.
+  std::vector<int> fds = {};
+  /// Several places: "127.0.0.1:8000", "[::1]:8000", "localhost:0", "unix:/run/app.sock", "fd:3". Instead of host
+  /// and port; together with uds and fds.
+  std::vector<std::string> bind = {};
+
+  /// Loop threads. Each serves its own connections from its first byte to its last. With one, handlers never run
+  /// at the same time; with several on one TCP port, the kernel spreads connections over them (SO_REUSEPORT).
+  int threads = 1;
+  /// Threads for Request::offload(), started when first needed; shared by the loop threads.
+  int offload_threads = 8;
+  /// Connections that the kernel keeps while the server is busy accepting; the system's own maximum bounds it.
+  int backlog = 1024;
+
+  Limits limits = {};
+  /// How the destructor of Server, and the first signal to run(), stop it. Nothing given: StopPolicy::
+  /// beside_program() for a Server, StopPolicy::production() for run().
+  std::optional<StopPolicy> stop_policy = {};
+
+  /// The value of the Server field; empty: none is sent.
+  std::string server_header = "outrider";
+  /// Whether responses have a Date field, as RFC 9110 §6.6.1 asks of a server with a clock.
+  bool date_header = true;
+
+  /// What the server has to say; nothing is printed by itself. Thread: called by any of the server's threads, also
+  /// by several at once, and by the thread that starts it. What it throws is ignored.
+  std::function<void(LogLevel level, std::string_view message)> log = {};
+  /// Exceptions that handlers let out; without it they go to `log`. Thread: the loop thread of the handler. What it
+  /// throws is ignored.
+  std::function<void(const HandlerError& error)> on_error = {};
+};
+
+}  // namespace outrider

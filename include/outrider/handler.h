@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// How a function becomes a handler: its parameters are filled from the request, its result becomes the response.
+// app.h says what may be given; everything here is made by App and of no use elsewhere.
+
+#include <charconv>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "outrider/request.h"
+#include "outrider/response.h"
+#include "outrider/task.h"
+
+namespace outrider::detail {
+
+/// One call of a handler, as the adapters below see it. An answer_…() ends it, start() makes it go on.
+class Call {
+ public:
+  virtual Request& request() = 0;
+  /// The decoded path parameter at that place of the pattern.
+  virtual std::string_view parameter(std::size_t index) const = 0;
+
+  virtual void answer(std::string_view text) = 0;
+  virtual void answer(std::string&& text) = 0;
+  virtual void answer(Response&& response) = 0;
+  /// 204.
+  virtual void answer_nothing() = 0;
+  /// A path parameter isn't what the handler takes: 404.
+  virtual void answer_not_found() = 0;
+
+  /// Makes an answer of what an ended coroutine left in its promise, or throws what it threw.
+  using Finish = void (*)(Call& call, std::coroutine_handle<> ended);
+  /// Runs a coroutine. `promise` is its promise; the call owns both from now on.
+  virtual void start(std::coroutine_handle<> coroutine, PromiseBase& promise, Finish finish) = 0;
+
+ protected:
+  ~Call() = default;
+};
+
+/// A handler with its captures. It may be called by several loop threads at once.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual void handle(Call& call) = 0;
+  /// How many path parameters it takes by position.
+  virtual std::size_t parameter_count() const = 0;
+};
+
+// Parameters.
+
+template <class T>
+concept Number = (std::integral<T> || std::floating_point<T>) && !std::same_as<T, bool> && !std::same_as<T, char>;
+
+template <class T>
+concept PathParameter = Number<T> || std::same_as<T, std::string> || std::same_as<T, std::string_view>;
+
+template <class T>
+inline constexpr bool is_request = std::same_as<std::remove_cvref_t<T>, Request>;
+
+/// False when `text` isn't wholly a value of that type.
+template <PathParameter T>
+bool convert(std::string_view text, T& value) {
+  if constexpr (Number<T>) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size();
+  } else {
+    value = T(text);
+    return true;
+  }
+}
+
+// Results.
+
+template <class R>
+void answer(Call& call, R&& result) {
+  using Result = std::remove_cvref_t<R>;
+  if constexpr (std::same_as<Result, Response>) {
+    call.answer(std::forward<R>(result));
+  } else if constexpr (std::same_as<Result, std::string> && !std::is_lvalue_reference_v<R>) {
+    call.answer(std::move(result));
+  } else {
+    call.answer(std::string_view(result));
+  }
+}
+
+template <class T>
+void finish(Call& call, std::coroutine_handle<> ended) {
+  auto& promise = std::coroutine_handle<Promise<T>>::from_address(ended.address()).promise();
+  if constexpr (std::is_void_v<T>) {
+    promise.take();
+    call.answer_nothing();
+  } else {
+    answer(call, promise.take());
+  }
+}
+
+template <class R>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
+
+template <class T>
+void start(Call& call, Task<T> task) {
+  const auto coroutine = task.release();
+  call.start(coroutine, coroutine.promise(), &finish<T>);
+}
+
+template <class R>
+concept Answer = std::is_void_v<R> || std::same_as<std::remove_cvref_t<R>, Response> ||
+                 std::convertible_to<R, std::string_view>;
+
+// Functions.
+
+template <class F>
+struct Signature : Signature<decltype(&F::operator())> {};
+template <class R, class... A>
+struct Signature<R (*)(A...)> {
+  using Result = R;
+  using Arguments = std::tuple<A...>;
+};
+template <class R, class... A>
+struct Signature<R (*)(A...) noexcept> : Signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...)> : Signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) const> : Signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) noexcept> : Signature<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) const noexcept> : Signature<R (*)(A...)> {};
+
+template <class F, class Result, class Arguments>
+class HandlerOf;
+
+template <class F, class R, class... A>
+class HandlerOf<F, R, std::tuple<A...>> final : public Handler {
+  static_assert(((is_request<A> || PathParameter<std::remove_cvref_t<A>>) && ...),
+                "a handler takes Request& and path parameters: numbers, std::string, std::string_view");
+  static_assert(((!is_request<A> || std::same_as<A, Request&>) && ...), "a handler takes its request as Request&");
+
+ public:
+  explicit HandlerOf(F function) : function_(std::move(function)) {}
+
+  std::size_t parameter_count() const override { return (std::size_t{0} + ... + (is_request<A> ? 0 : 1)); }
+
+  void handle(Call& call) override { handle(call, std::index_sequence_for<A...>()); }
+
+ private:
+  // What is converted for a parameter; nothing for the request.
+  template <class T>
+  using Slot = std::conditional_t<is_request<T>, std::monostate, std::remove_cvref_t<T>>;
+
+  template <std::size_t... I>
+  void handle(Call& call, std::index_sequence<I...>) {
+    [[maybe_unused]] std::tuple<Slot<A>...> slots;
+    [[maybe_unused]] std::size_t next = 0;
+    if (!(fill(call, std::get<I>(slots), next) && ...)) return call.answer_not_found();
+    if constexpr (is_task<R>) {
+      start(call, function_(pass<A>(call, std::get<I>(slots))...));
+    } else if constexpr (std::is_void_v<R>) {
+      function_(pass<A>(call, std::get<I>(slots))...);
+      call.answer_nothing();
+    } else {
+      answer(call, function_(pass<A>(call, std::get<I>(slots))...));
+    }
+  }
+
+  static bool fill(Call&, std::monostate&, std::size_t&) { return true; }
+  template <class T>
+  static bool fill(Call& call, T& slot, std::size_t& next) {
+    return convert(call.parameter(next++), slot);
+  }
+
+  template <class T, class S>
+  static decltype(auto) pass(Call& call, S& slot) {
+    if constexpr (is_request<T>) {
+      return call.request();
+    } else {
+      static_cast<void>(call);
+      return std::move(slot);
+    }
+  }
+
+  F function_;
+};
+
+template <class R>
+struct AnswerOf {
+  using Type = R;
+};
+template <class T>
+struct AnswerOf<Task<T>> {
+  using Type = T;
+};
+
+template <class F>
+std::shared_ptr<Handler> make_handler(F&& function) {
+  using Function = std::decay_t<F>;
+  using Result = typename Signature<Function>::Result;
+  static_assert(Answer<typename AnswerOf<Result>::Type>,
+                "a handler returns text (std::string, const char*, std::string_view), a Response, nothing, or a Task "
+                "of one of these");
+  // Shared by the App and by every server that was started with it.
+  return std::make_shared<HandlerOf<Function, Result, typename Signature<Function>::Arguments>>(
+      std::forward<F>(function));
+}
+
+}  // namespace outrider::detail

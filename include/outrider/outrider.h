@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Everything a program needs to serve HTTP beside itself.
+
+#include "outrider/app.h"
+#include "outrider/config.h"
+#include "outrider/error.h"
+#include "outrider/limits.h"
+#include "outrider/request.h"
+#include "outrider/response.h"
+#include "outrider/server.h"
+#include "outrider/stop.h"
+#include "outrider/task.h"

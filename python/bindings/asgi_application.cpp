@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include "asgi_application.h"
+
+#include <nanobind/nanobind.h>
+
+#include "asgi_exchange.h"
+#include "callables.h"
+#include "names.h"
+
+namespace outrider::python {
+namespace {
+
+// How long a chain of causes and contexts is followed.
+constexpr int kChainMax = 8;
+
+PyRef take_exception() {
+#if PY_VERSION_HEX >= 0x030c0000
+  return PyRef::steal(PyErr_GetRaisedException());
+#else
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (type == nullptr) return {};
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  return PyRef::steal(value);
+#endif
+}
+
+bool ends_the_process(PyObject* exception) {
+  return PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) != 0 ||
+         PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) != 0;
+}
+
+}  // namespace
+
+AsgiApplication::AsgiApplication(const Options& options)
+    : app_(PyRef::borrow(options.app)),
+      context_(PyRef::borrow(options.context)),
+      create_future_(PyRef::steal(PyObject_GetAttr(options.loop, names().create_future))),
+      on_exception_(PyRef::borrow(options.on_exception)),
+      on_incomplete_(PyRef::borrow(options.on_incomplete)),
+      disconnected_error_(PyRef::borrow(options.disconnected_error)),
+      protocol_error_(PyRef::borrow(options.protocol_error)),
+      tasks_(PyRef::steal(PySet_New(nullptr))),
+      scopes_(options.root_path, options.state),
+      tasks_starter_(options.loop) {
+  PyRef asyncio = PyRef::steal(PyImport_ImportModule("asyncio"));
+  PyRef type = PyRef::steal(asyncio ? PyObject_GetAttrString(asyncio.get(), "Task") : nullptr);
+  done_method_ = PyRef::steal(type ? PyObject_GetAttr(type.get(), names().done) : nullptr);
+  exception_method_ = PyRef::steal(type ? PyObject_GetAttrString(type.get(), "exception") : nullptr);
+  if (!create_future_ || !tasks_ || !done_method_ || !exception_method_) throw nanobind::python_error();
+}
+
+void AsgiApplication::on_request(http::Exchange& exchange) {
+  PyRef receive = PyRef::steal(new_receive(*this, exchange));
+  if (!receive) {
+    PyErr_WriteUnraisable(app_.get());
+    return exchange.abort();
+  }
+  if (start(receive.get(), exchange)) return;
+  const PyRef exception = take_exception();
+  exchange_of(receive.get()).on_application_end(exception.get());
+}
+
+// False with a Python error when the application couldn't be called.
+bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
+  PyRef send = PyRef::steal(new_send(receive));
+  PyRef scope = PyRef::steal(scopes_.make(exchange));
+  PyRef context = PyRef::steal(PyContext_Copy(context_.get()));
+  if (!send || !scope || !context) return false;
+
+  PyObject* arguments[] = {nullptr, scope.get(), receive, send.get()};
+  PyRef coroutine = PyRef::steal(
+      PyObject_Vectorcall(app_.get(), arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+  if (!coroutine) return false;
+
+  // The task is named after the path: that is what shows in its repr and in a debugger.
+  PyObject* path = PyDict_GetItemWithError(scope.get(), names().path);
+  PyRef name = PyRef::borrow(path == nullptr ? names().http : path);
+  PyRef task = PyRef::steal(tasks_starter_.start(coroutine.get(), context.get(), name.get()));
+  if (PyErr_Occurred() != nullptr) keep_pending();
+  if (!task) {
+    if (pending_exception_) PyErr_SetString(PyExc_RuntimeError, "the application's task could not be started");
+    return false;
+  }
+
+  PyRef done = PyRef::steal(PyObject_CallOneArg(done_method_.get(), task.get()));
+  if (!done) return false;
+  AsgiExchange& cycle = exchange_of(receive);
+  if (done.get() == Py_True) {
+    on_task_done(cycle, task.get());
+    return true;
+  }
+  cycle.set_task(task.get());
+  PyRef callback = PyRef::steal(new_done_callback(receive));
+  PyObject* add_arguments[] = {task.get(), callback.get(), context.get()};
+  static PyObject* const keywords = PyTuple_Pack(1, names().context);
+  PyRef added = PyRef::steal(callback ? PyObject_VectorcallMethod(names().add_done_callback, add_arguments,
+                                                                  2 | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords)
+                                      : nullptr);
+  return added && PySet_Add(tasks_.get(), task.get()) == 0;
+}
+
+void AsgiApplication::on_task_done(AsgiExchange& exchange, PyObject* task) {
+  if (PySet_GET_SIZE(tasks_.get()) > 0 && PySet_Discard(tasks_.get(), task) < 0) PyErr_Clear();
+  PyRef exception = PyRef::steal(PyObject_CallOneArg(exception_method_.get(), task));
+  if (!exception) exception = take_exception();  // CancelledError
+  exchange.on_application_end(exception.get());
+}
+
+bool AsgiApplication::is_disconnection(PyObject* exception) const {
+  PyRef current = PyRef::borrow(exception);
+  for (int depth = 0; depth < kChainMax && current && current.get() != Py_None; ++depth) {
+    if (PyErr_GivenExceptionMatches(current.get(), disconnected_error_.get()) != 0) return true;
+    PyRef next = PyRef::steal(PyException_GetCause(current.get()));
+    if (!next) next = PyRef::steal(PyException_GetContext(current.get()));
+    current = std::move(next);
+  }
+  return false;
+}
+
+void AsgiApplication::report_exception(AsgiExchange& exchange, PyObject* exception, bool is_disconnected) {
+  if (is_disconnected && is_disconnection(exception)) return;
+  PyRef line = PyRef::steal(exchange.describe());
+  PyRef result = PyRef::steal(
+      PyObject_CallFunctionObjArgs(on_exception_.get(), line.get(), exception, nullptr));
+  if (!result) PyErr_WriteUnraisable(on_exception_.get());
+}
+
+void AsgiApplication::report_incomplete(AsgiExchange& exchange, bool has_started) {
+  PyRef line = PyRef::steal(exchange.describe());
+  PyRef result = PyRef::steal(PyObject_CallFunctionObjArgs(on_incomplete_.get(), line.get(),
+                                                           has_started ? Py_True : Py_False, nullptr));
+  if (!result) PyErr_WriteUnraisable(on_incomplete_.get());
+}
+
+void AsgiApplication::keep_pending() {
+  PyRef exception = take_exception();
+  if (exception && ends_the_process(exception.get())) {
+    pending_exception_ = std::move(exception);
+  } else if (exception) {
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
+  }
+}
+
+bool AsgiApplication::raise_pending() {
+  if (!pending_exception_) return false;
+  const PyRef exception = std::move(pending_exception_);
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
+  return true;
+}
+
+}  // namespace outrider::python

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The ASGI application as the engine sees it: calls it for each request, in a task and a context of its own.
+//
+// Thread: the loop's, with the GIL.
+
+#include <Python.h>
+
+#include <cstdint>
+#include <string>
+
+#include "http/exchange.h"
+#include "py_ref.h"
+#include "scope.h"
+#include "task_starter.h"
+
+namespace outrider::python {
+
+class AsgiExchange;
+
+class AsgiApplication final : public http::Application {
+ public:
+  struct Options {
+    PyObject* app;                  // the ASGI 3 callable
+    PyObject* loop;                 // the running event loop
+    PyObject* context;              // contextvars.Context that each request's is a copy of
+    PyObject* state;                // the lifespan's state dict, or null
+    PyObject* on_exception;         // called as on_exception(request_line, exception)
+    PyObject* on_incomplete;        // called as on_incomplete(request_line, has_started)
+    PyObject* disconnected_error;   // what send() raises when the peer is gone
+    PyObject* protocol_error;       // what send() raises when the message breaks the rules
+    std::string root_path;
+  };
+
+  /// Throws nanobind's python_error.
+  explicit AsgiApplication(const Options& options);
+
+  // http::Application
+  void on_request(http::Exchange& exchange) override;
+
+  // For the exchanges.
+  unsigned long thread() const { return thread_; }
+  PyObject* create_future() { return PyObject_CallNoArgs(create_future_.get()); }
+  PyObject* disconnected_error() const { return disconnected_error_.get(); }
+  PyObject* protocol_error() const { return protocol_error_.get(); }
+  void on_task_done(AsgiExchange& exchange, PyObject* task);
+  /// What the application let out. A disconnection that was passed on is no error of the application.
+  void report_exception(AsgiExchange& exchange, PyObject* exception, bool is_disconnected);
+  void report_incomplete(AsgiExchange& exchange, bool has_started);
+
+  /// The tasks that are still running, background tasks behind a complete response included: a set.
+  PyObject* tasks() const { return tasks_.get(); }
+  /// An exception that must leave the pass (KeyboardInterrupt, SystemExit): sets it, and returns true.
+  bool raise_pending();
+
+ private:
+  bool start(PyObject* receive, http::Exchange& exchange);
+  bool is_disconnection(PyObject* exception) const;
+  void keep_pending();
+
+  PyRef app_, context_, create_future_, on_exception_, on_incomplete_, disconnected_error_, protocol_error_;
+  PyRef tasks_;
+  unsigned long thread_ = PyThread_get_thread_ident();
+  PyRef pending_exception_;
+  PyRef done_method_;       // asyncio.Task.done, unbound
+  PyRef exception_method_;  // asyncio.Task.exception, unbound
+  ScopeFactory scopes_;
+  TaskStarter tasks_starter_;
+};
+
+}  // namespace outrider::python

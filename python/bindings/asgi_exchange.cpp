@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+#include "asgi_exchange.h"
+
+#include <string>
+
+#include "asgi_application.h"
+#include "base/check.h"
+#include "names.h"
+
+namespace outrider::python {
+namespace {
+
+std::string_view view(PyObject* bytes) {
+  return {PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes))};
+}
+
+// Compares a message's type with a known one. Applications send the same string object again and again: the last
+// one that was equal is remembered, and then compared by pointer.
+bool is_type(PyObject* type, PyObject* known, PyObject*& remembered) {
+  if (type == known || type == remembered) return true;
+  if (!PyUnicode_Check(type) || PyUnicode_Compare(type, known) != 0) return false;
+  Py_XSETREF(remembered, Py_NewRef(type));
+  return true;
+}
+
+PyObject* last_start_type = nullptr;
+PyObject* last_body_type = nullptr;
+
+bool refuse(PyObject* exception, const char* format, PyObject* culprit) {
+  PyErr_Format(exception, format, culprit);
+  return false;
+}
+
+}  // namespace
+
+AsgiExchange::AsgiExchange(AsgiApplication& application, http::Exchange& exchange, PyObject* self)
+    : application_(application), exchange_(&exchange), self_(self), keep_alive_(PyRef::borrow(self)) {
+  exchange.set_handler(this);
+}
+
+void AsgiExchange::on_half_close() {
+  // The peer has probably gone: receive() says so. What is sent is still written, in case it only stopped sending.
+  is_disconnected_ = true;
+  wake();
+}
+
+void AsgiExchange::on_disconnect(http::Disconnect) {
+  exchange_ = nullptr;
+  is_disconnected_ = true;
+  wake();
+  const PyRef alive = std::move(keep_alive_);  // may be the last reference: nothing follows
+}
+
+void AsgiExchange::on_stop() {
+  is_disconnected_ = true;
+  wake();
+}
+
+void AsgiExchange::on_cancel() {
+  if (!task_) return;
+  PyRef result = PyRef::steal(PyObject_CallMethodNoArgs(task_.get(), names().cancel));
+  if (!result) PyErr_WriteUnraisable(task_.get());
+}
+
+void AsgiExchange::wake() {
+  const std::vector<PyRef> waiters = std::move(waiters_);
+  waiters_.clear();
+  for (const PyRef& waiter : waiters) {
+    PyRef done = PyRef::steal(PyObject_CallMethodNoArgs(waiter.get(), names().done));
+    if (done.get() == Py_True) continue;  // cancelled in the meantime
+    PyRef result = PyRef::steal(PyObject_CallMethodOneArg(waiter.get(), names().set_result, Py_None));
+    if (!done || !result) PyErr_WriteUnraisable(waiter.get());
+  }
+}
+
+PyObject* AsgiExchange::make_waiter() {
+  PyObject* future = application_.create_future();
+  if (future != nullptr) waiters_.push_back(PyRef::borrow(future));
+  return future;
+}
+
+// --- receive -------------------------------------------------------------------------------------------------------
+
+bool AsgiExchange::can_receive() {
+  if (exchange_ == nullptr || response_ == Response::Complete) return true;
+  if (!gave_request_) {
+    if (!exchange_->body().empty() || exchange_->is_body_complete()) return true;
+    if (is_disconnected_) return true;
+    exchange_->want_body();
+    return false;
+  }
+  return is_disconnected_;
+}
+
+PyObject* AsgiExchange::take_message() {
+  const Names& n = names();
+  const bool has_request = exchange_ != nullptr && response_ != Response::Complete && !gave_request_ &&
+                           (!exchange_->body().empty() || exchange_->is_body_complete());
+  PyRef message = PyRef::steal(PyDict_New());
+  if (!message) return nullptr;
+  if (!has_request) {
+    return PyDict_SetItem(message.get(), n.type, n.http_disconnect) == 0 ? message.release() : nullptr;
+  }
+  const std::string_view body = exchange_->body();
+  PyRef bytes = body.empty() ? PyRef::borrow(n.empty_bytes)
+                             : PyRef::steal(PyBytes_FromStringAndSize(body.data(), static_cast<Py_ssize_t>(body.size())));
+  gave_request_ = exchange_->is_body_complete();
+  if (!bytes || PyDict_SetItem(message.get(), n.type, n.http_request) != 0 ||
+      PyDict_SetItem(message.get(), n.body, bytes.get()) != 0 ||
+      PyDict_SetItem(message.get(), n.more_body, gave_request_ ? Py_False : Py_True) != 0) {
+    return nullptr;
+  }
+  if (!body.empty()) exchange_->consume_body(body.size());
+  return message.release();
+}
+
+// --- send ----------------------------------------------------------------------------------------------------------
+
+bool AsgiExchange::can_send() {
+  return exchange_ == nullptr || response_ == Response::Complete || exchange_->is_writable();
+}
+
+bool AsgiExchange::check_connected() {
+  if (exchange_ != nullptr || response_ == Response::Complete) return true;
+  PyErr_SetString(application_.disconnected_error(), "the client has disconnected: the response can't be sent");
+  return false;
+}
+
+bool AsgiExchange::send(PyObject* message) {
+  const Names& n = names();
+  if (!PyDict_Check(message)) return refuse(PyExc_TypeError, "an ASGI message must be a dict, not %R", message);
+  PyObject* type = PyDict_GetItemWithError(message, n.type);
+  if (type == nullptr) {
+    if (PyErr_Occurred() == nullptr) PyErr_Format(PyExc_ValueError, "an ASGI message must have a 'type': %R", message);
+    return false;
+  }
+  if (is_type(type, n.response_body, last_body_type)) return send_body(message);
+  if (is_type(type, n.response_start, last_start_type)) return send_start(message);
+  return refuse(PyExc_ValueError,
+                "unknown ASGI message type %R: an HTTP response is 'http.response.start', then 'http.response.body'",
+                type);
+}
+
+bool AsgiExchange::send_start(PyObject* message) {
+  const Names& n = names();
+  if (response_ != Response::NotStarted) {
+    PyErr_SetString(application_.protocol_error(), "'http.response.start' was sent already: a response has one start");
+    return false;
+  }
+  if (!check_connected()) return false;
+  PyObject* status_object = PyDict_GetItemWithError(message, n.status);
+  if (status_object == nullptr || !PyLong_Check(status_object)) {
+    if (PyErr_Occurred() != nullptr) return false;
+    return refuse(PyExc_TypeError, "'status' of 'http.response.start' must be an int, not %R",
+                  status_object == nullptr ? Py_None : status_object);
+  }
+  const long status = PyLong_AsLong(status_object);
+  if (status == -1 && PyErr_Occurred() != nullptr) return false;
+  // Informational responses don't come this way (RFC 9110 §15.2: they aren't the response).
+  const auto fault = status < 200 || status > 999 ? http::ResponseFault::StatusInvalid
+                                                  : exchange_->begin_head(static_cast<int>(status));
+  if (!check(fault, status_object)) return false;
+  PyObject* headers = PyDict_GetItemWithError(message, n.headers);
+  if ((headers != nullptr && !add_headers(headers)) || PyErr_Occurred() != nullptr) {
+    exchange_->drop_head();
+    return false;
+  }
+  response_ = Response::Started;
+  return true;
+}
+
+bool AsgiExchange::add_headers(PyObject* headers) {
+  PyRef sequence = PyRef::steal(PySequence_Fast(headers, "'headers' must be an iterable of (name, value) pairs"));
+  if (!sequence) return false;
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(sequence.get());
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!add_header(PySequence_Fast_GET_ITEM(sequence.get(), i))) return false;
+  }
+  return true;
+}
+
+bool AsgiExchange::add_header(PyObject* header) {
+  PyRef pair = PyRef::steal(PySequence_Fast(header, "a header must be a (name, value) pair"));
+  if (!pair) return false;
+  if (PySequence_Fast_GET_SIZE(pair.get()) != 2) {
+    return refuse(PyExc_ValueError, "a header must be a (name, value) pair, not %R", header);
+  }
+  PyObject* name = PySequence_Fast_GET_ITEM(pair.get(), 0);
+  PyObject* value = PySequence_Fast_GET_ITEM(pair.get(), 1);
+  if (!PyBytes_Check(name) || !PyBytes_Check(value)) {
+    return refuse(PyExc_TypeError, "header name and value must be bytes, not %R", header);
+  }
+  return check(exchange_->add_field(view(name), view(value)), header);
+}
+
+bool AsgiExchange::check(http::ResponseFault fault, PyObject* culprit) {
+  if (fault == http::ResponseFault::None) return true;
+  const std::string sentence(http::sentence(fault));
+  PyErr_Format(application_.protocol_error(), "%s: %R", sentence.c_str(), culprit);
+  return false;
+}
+
+bool AsgiExchange::send_body(PyObject* message) {
+  const Names& n = names();
+  if (response_ != Response::Started) {
+    PyErr_SetString(application_.protocol_error(),
+                    response_ == Response::Complete
+                        ? "'http.response.body' was sent after the response was complete (more_body was false)"
+                        : "'http.response.body' was sent before 'http.response.start'");
+    return false;
+  }
+  if (!check_connected()) return false;
+  PyObject* body = PyDict_GetItemWithError(message, n.body);
+  if (body == nullptr && PyErr_Occurred() != nullptr) return false;
+  PyObject* more_object = PyDict_GetItemWithError(message, n.more_body);
+  if (more_object == nullptr && PyErr_Occurred() != nullptr) return false;
+  const int more = more_object == nullptr ? 0 : PyObject_IsTrue(more_object);
+  if (more < 0) return false;
+
+  PyRef bytes;
+  if (body == nullptr) {
+    bytes = PyRef::borrow(n.empty_bytes);
+  } else if (PyBytes_Check(body)) {
+    bytes = PyRef::borrow(body);
+  } else if (PyObject_CheckBuffer(body)) {
+    bytes = PyRef::steal(PyBytes_FromObject(body));  // a copy: a bytearray may change before it has left
+    if (!bytes) return false;
+  } else {
+    return refuse(PyExc_TypeError, "'body' of 'http.response.body' must be bytes, not %R", body);
+  }
+
+  const std::string_view content = view(bytes.get());
+  const http::Piece piece{content, bytes.release(), [](void* owner) { Py_DECREF(static_cast<PyObject*>(owner)); }};
+  const http::ResponseFault fault = exchange_->write(piece, more != 0 ? http::More::Yes : http::More::No);
+  if (fault != http::ResponseFault::None) return check(fault, message);
+  if (more == 0) {
+    response_ = Response::Complete;
+    exchange_ = nullptr;
+    if (!waiters_.empty()) wake();
+    keep_alive_.clear();  // the caller's argument keeps this alive
+  }
+  return true;
+}
+
+// --- the application's end -----------------------------------------------------------------------------------------
+
+void AsgiExchange::on_application_end(PyObject* exception) {
+  task_.clear();
+  const bool raised = exception != nullptr && exception != Py_None;
+  if (raised) {
+    application_.report_exception(*this, exception, is_disconnected_);
+  } else if (exchange_ != nullptr && !is_disconnected_) {
+    application_.report_incomplete(*this, response_ == Response::Started);
+  }
+  if (exchange_ != nullptr) end_with_error();
+}
+
+// The response will not be completed by the application.
+void AsgiExchange::end_with_error() {
+  http::Exchange& exchange = *exchange_;
+  exchange_ = nullptr;
+  response_ = Response::Complete;
+  if (exchange.has_sent_head()) {
+    exchange.abort();
+  } else {
+    if (exchange.has_begun_head()) exchange.drop_head();
+    exchange.begin_head(500);
+    exchange.add_field("content-type", "text/plain; charset=utf-8");
+    exchange.write({"Internal Server Error", nullptr, nullptr}, http::More::No);
+  }
+  const PyRef alive = std::move(keep_alive_);
+}
+
+PyObject* AsgiExchange::describe() const {
+  if (exchange_ == nullptr) return PyUnicode_FromString("a finished request");
+  const std::string line = std::string(exchange_->head().method()) + " " + std::string(exchange_->head().target());
+  return PyUnicode_DecodeUTF8(line.data(), static_cast<Py_ssize_t>(line.size()), "replace");
+}
+
+}  // namespace outrider::python

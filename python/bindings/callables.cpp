@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+#include "callables.h"
+
+#include <structmember.h>
+
+#include <new>
+
+#include "asgi_application.h"
+#include "asgi_exchange.h"
+#include "names.h"
+#include "py_ref.h"
+
+namespace outrider::python {
+namespace {
+
+struct ReceiveObject {
+  PyObject_HEAD
+  vectorcallfunc call;
+  AsgiExchange exchange;
+};
+
+struct SendObject {
+  PyObject_HEAD
+  vectorcallfunc call;
+  ReceiveObject* receive;
+};
+
+// Where `call` lies in both (offsetof() doesn't do for a type with a constructor).
+constexpr Py_ssize_t kCallOffset = sizeof(PyObject);
+
+enum class WaitsFor { Message, Room };
+
+struct WaitingObject {
+  PyObject_HEAD
+  ReceiveObject* receive;
+  PyObject* iterator;  // of the future that is awaited; null when none is
+  WaitsFor waits_for;
+};
+
+PyTypeObject* receive_type = nullptr;
+PyTypeObject* send_type = nullptr;
+PyTypeObject* waiting_type = nullptr;
+PyTypeObject* done_type = nullptr;
+PyObject* done_object = nullptr;
+
+template <class T>
+T* allocate(PyTypeObject* type) {
+  return PyObject_New(T, type);
+}
+
+void free_object(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_Free(self);
+  Py_DECREF(type);
+}
+
+// --- Waiting -------------------------------------------------------------------------------------------------------
+
+PyObject* new_waiting(ReceiveObject* receive, WaitsFor waits_for) {
+  auto* waiting = allocate<WaitingObject>(waiting_type);
+  if (waiting == nullptr) return nullptr;
+  waiting->receive = reinterpret_cast<ReceiveObject*>(Py_NewRef(reinterpret_cast<PyObject*>(receive)));
+  waiting->iterator = nullptr;
+  waiting->waits_for = waits_for;
+  return reinterpret_cast<PyObject*>(waiting);
+}
+
+void waiting_dealloc(PyObject* self) {
+  auto* waiting = reinterpret_cast<WaitingObject*>(self);
+  Py_XDECREF(waiting->iterator);
+  Py_DECREF(reinterpret_cast<PyObject*>(waiting->receive));
+  free_object(self);
+}
+
+bool is_ready(WaitingObject* waiting) {
+  AsgiExchange& exchange = waiting->receive->exchange;
+  return waiting->waits_for == WaitsFor::Message ? exchange.can_receive() : exchange.can_send();
+}
+
+PyObject* take_result(WaitingObject* waiting) {
+  AsgiExchange& exchange = waiting->receive->exchange;
+  if (waiting->waits_for == WaitsFor::Message) return exchange.take_message();
+  return exchange.check_connected() ? Py_NewRef(Py_None) : nullptr;
+}
+
+// A future being done means "look again": another receive() may have taken what came. So nothing is lost when a
+// waiter is cancelled at the moment it is woken.
+PySendResult waiting_send(PyObject* self, PyObject*, PyObject** result) {
+  auto* waiting = reinterpret_cast<WaitingObject*>(self);
+  while (true) {
+    if (waiting->iterator == nullptr) {
+      if (is_ready(waiting)) {
+        *result = take_result(waiting);
+        return *result == nullptr ? PYGEN_ERROR : PYGEN_RETURN;
+      }
+      const PyRef future = PyRef::steal(waiting->receive->exchange.make_waiter());
+      waiting->iterator = future ? PyObject_CallMethod(future.get(), "__await__", nullptr) : nullptr;
+      if (waiting->iterator == nullptr) {
+        *result = nullptr;
+        return PYGEN_ERROR;
+      }
+    }
+    PyObject* step = nullptr;
+    const PySendResult outcome = PyIter_Send(waiting->iterator, Py_None, &step);
+    *result = step;
+    if (outcome == PYGEN_NEXT) return PYGEN_NEXT;
+    Py_CLEAR(waiting->iterator);
+    if (outcome == PYGEN_ERROR) return PYGEN_ERROR;
+    Py_XDECREF(step);
+  }
+}
+
+PyObject* stop_iteration(PyObject* value) {
+  // A tuple or an exception as the value would be taken for StopIteration's arguments; ours are dicts and None.
+  PyErr_SetObject(PyExc_StopIteration, value);
+  Py_DECREF(value);
+  return nullptr;
+}
+
+PyObject* waiting_next(PyObject* self) {
+  PyObject* result = nullptr;
+  const PySendResult outcome = waiting_send(self, Py_None, &result);
+  if (outcome != PYGEN_RETURN) return result;
+  return stop_iteration(result);
+}
+
+PyObject* waiting_send_method(PyObject* self, PyObject*) { return waiting_next(self); }
+
+// throw(exception), or throw(type, value, traceback) as before 3.12: raised where the awaiter is suspended.
+PyObject* raise_thrown(PyObject* arguments) {
+  PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+  if (!PyArg_UnpackTuple(arguments, "throw", 1, 3, &type, &value, &traceback)) return nullptr;
+  if (PyExceptionInstance_Check(type)) {
+    PyErr_SetObject(PyExceptionInstance_Class(type), type);
+  } else if (PyExceptionClass_Check(type)) {
+    PyErr_Restore(Py_NewRef(type), Py_XNewRef(value == Py_None ? nullptr : value),
+                  Py_XNewRef(traceback == Py_None ? nullptr : traceback));
+  } else {
+    PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
+  }
+  return nullptr;
+}
+
+PyObject* waiting_throw(PyObject* self, PyObject* arguments) {
+  Py_CLEAR(reinterpret_cast<WaitingObject*>(self)->iterator);
+  return raise_thrown(arguments);
+}
+
+PyObject* waiting_close(PyObject* self, PyObject*) {
+  Py_CLEAR(reinterpret_cast<WaitingObject*>(self)->iterator);
+  Py_RETURN_NONE;
+}
+
+PyObject* self_of(PyObject* self) { return Py_NewRef(self); }
+
+PyMethodDef waiting_methods[] = {
+    {"send", waiting_send_method, METH_O, nullptr},
+    {"throw", waiting_throw, METH_VARARGS, nullptr},
+    {"close", waiting_close, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyType_Slot waiting_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(waiting_dealloc)},
+    {Py_tp_iter, reinterpret_cast<void*>(self_of)},
+    {Py_tp_iternext, reinterpret_cast<void*>(waiting_next)},
+    {Py_am_await, reinterpret_cast<void*>(self_of)},
+    {Py_am_send, reinterpret_cast<void*>(waiting_send)},
+    {Py_tp_methods, waiting_methods},
+    {0, nullptr},
+};
+
+// --- Done ----------------------------------------------------------------------------------------------------------
+
+PySendResult done_send(PyObject*, PyObject*, PyObject** result) {
+  *result = Py_NewRef(Py_None);
+  return PYGEN_RETURN;
+}
+
+// No value and no error: the iterator is exhausted, which is StopIteration(None).
+PyObject* done_next(PyObject*) { return nullptr; }
+
+PyObject* done_send_method(PyObject*, PyObject*) { return stop_iteration(Py_NewRef(Py_None)); }
+PyObject* done_throw(PyObject*, PyObject* arguments) { return raise_thrown(arguments); }
+PyObject* done_close(PyObject*, PyObject*) { Py_RETURN_NONE; }
+
+PyMethodDef done_methods[] = {
+    {"send", done_send_method, METH_O, nullptr},
+    {"throw", done_throw, METH_VARARGS, nullptr},
+    {"close", done_close, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyType_Slot done_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(free_object)},
+    {Py_tp_iter, reinterpret_cast<void*>(self_of)},
+    {Py_tp_iternext, reinterpret_cast<void*>(done_next)},
+    {Py_am_await, reinterpret_cast<void*>(self_of)},
+    {Py_am_send, reinterpret_cast<void*>(done_send)},
+    {Py_tp_methods, done_methods},
+    {0, nullptr},
+};
+
+// --- Receive and Send ----------------------------------------------------------------------------------------------
+
+// asyncio's objects aren't safe to use from other threads, and neither is the engine.
+bool check_on_thread(ReceiveObject* receive, const char* what) {
+  if (PyThread_get_thread_ident() == receive->exchange.application().thread()) return true;
+  PyErr_Format(PyExc_RuntimeError,
+               "%s() was called from another thread than the event loop's; go through "
+               "asyncio.run_coroutine_threadsafe(), or anyio.from_thread.run()",
+               what);
+  return false;
+}
+
+PyObject* receive_call(PyObject* self, PyObject* const*, size_t count, PyObject* keywords) {
+  if (PyVectorcall_NARGS(count) != 0 || (keywords != nullptr && PyTuple_GET_SIZE(keywords) != 0)) {
+    PyErr_SetString(PyExc_TypeError, "receive() takes no arguments");
+    return nullptr;
+  }
+  auto* receive = reinterpret_cast<ReceiveObject*>(self);
+  if (!check_on_thread(receive, "receive")) return nullptr;
+  return new_waiting(receive, WaitsFor::Message);
+}
+
+void receive_dealloc(PyObject* self) {
+  reinterpret_cast<ReceiveObject*>(self)->exchange.~AsgiExchange();
+  free_object(self);
+}
+
+PyObject* receive_repr(PyObject* self) {
+  const PyRef line = PyRef::steal(reinterpret_cast<ReceiveObject*>(self)->exchange.describe());
+  return line ? PyUnicode_FromFormat("<outrider receive of %U>", line.get()) : nullptr;
+}
+
+PyMemberDef receive_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, kCallOffset, READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+PyType_Slot receive_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(receive_dealloc)},
+    {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+    {Py_tp_repr, reinterpret_cast<void*>(receive_repr)},
+    {Py_tp_members, receive_members},
+    {0, nullptr},
+};
+
+PyObject* send_call(PyObject* self, PyObject* const* arguments, size_t count, PyObject* keywords) {
+  auto* receive = reinterpret_cast<SendObject*>(self)->receive;
+  PyObject* message = nullptr;
+  const Py_ssize_t positional = PyVectorcall_NARGS(count);
+  const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+  if (positional + named == 1) message = arguments[0];
+  if (message == nullptr ||
+      (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), "message") != 0)) {
+    PyErr_SetString(PyExc_TypeError, "send() takes one argument, the message");
+    return nullptr;
+  }
+  if (!check_on_thread(receive, "send") || !receive->exchange.send(message)) return nullptr;
+  if (receive->exchange.can_send()) return Py_NewRef(done_object);
+  return new_waiting(receive, WaitsFor::Room);
+}
+
+void send_dealloc(PyObject* self) {
+  Py_DECREF(reinterpret_cast<PyObject*>(reinterpret_cast<SendObject*>(self)->receive));
+  free_object(self);
+}
+
+PyObject* send_repr(PyObject* self) {
+  const PyRef line = PyRef::steal(reinterpret_cast<SendObject*>(self)->receive->exchange.describe());
+  return line ? PyUnicode_FromFormat("<outrider send of %U>", line.get()) : nullptr;
+}
+
+PyMemberDef send_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, kCallOffset, READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+PyType_Slot send_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(send_dealloc)},
+    {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+    {Py_tp_repr, reinterpret_cast<void*>(send_repr)},
+    {Py_tp_members, send_members},
+    {0, nullptr},
+};
+
+constexpr unsigned kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE;
+
+PyTypeObject* make_type(const char* name, int size, unsigned flags, PyType_Slot* slots) {
+  PyType_Spec spec{name, size, 0, flags, slots};
+  return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+}
+
+bool register_coroutine(PyTypeObject* type) {
+  const PyRef abc = PyRef::steal(PyImport_ImportModule("collections.abc"));
+  const PyRef base = PyRef::steal(abc ? PyObject_GetAttrString(abc.get(), "Coroutine") : nullptr);
+  const PyRef done = PyRef::steal(base ? PyObject_CallMethod(base.get(), "register", "O", type) : nullptr);
+  return static_cast<bool>(done);
+}
+
+PyObject* on_task_done(PyObject* receive, PyObject* task) {
+  AsgiExchange& exchange = exchange_of(receive);
+  exchange.application().on_task_done(exchange, task);
+  if (PyErr_Occurred() != nullptr) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyMethodDef done_callback_definition{"on_task_done", on_task_done, METH_O, nullptr};
+
+}  // namespace
+
+bool make_callable_types() {
+  constexpr unsigned kCallable = kFlags | Py_TPFLAGS_HAVE_VECTORCALL;
+  receive_type = make_type("outrider._engine.Receive", sizeof(ReceiveObject), kCallable, receive_slots);
+  send_type = make_type("outrider._engine.Send", sizeof(SendObject), kCallable, send_slots);
+  waiting_type = make_type("outrider._engine.Waiting", sizeof(WaitingObject), kFlags, waiting_slots);
+  done_type = make_type("outrider._engine.Done", sizeof(PyObject), kFlags, done_slots);
+  if (receive_type == nullptr || send_type == nullptr || waiting_type == nullptr || done_type == nullptr) return false;
+  done_object = allocate<PyObject>(done_type);
+  return done_object != nullptr && register_coroutine(waiting_type) && register_coroutine(done_type);
+}
+
+PyObject* new_receive(AsgiApplication& application, http::Exchange& exchange) {
+  auto* receive = allocate<ReceiveObject>(receive_type);
+  if (receive == nullptr) return nullptr;
+  receive->call = receive_call;
+  auto* self = reinterpret_cast<PyObject*>(receive);
+  new (&receive->exchange) AsgiExchange(application, exchange, self);
+  return self;
+}
+
+PyObject* new_send(PyObject* receive) {
+  auto* send = allocate<SendObject>(send_type);
+  if (send == nullptr) return nullptr;
+  send->call = send_call;
+  send->receive = reinterpret_cast<ReceiveObject*>(Py_NewRef(receive));
+  return reinterpret_cast<PyObject*>(send);
+}
+
+AsgiExchange& exchange_of(PyObject* receive) { return reinterpret_cast<ReceiveObject*>(receive)->exchange; }
+
+PyObject* new_done_callback(PyObject* receive) { return PyCFunction_New(&done_callback_definition, receive); }
+
+}  // namespace outrider::python

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include "engine_binding.h"
+
+#include <nanobind/stl/string.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "asgi_application.h"
+#include "host_loop.h"
+#include "net/socket.h"
+#include "outrider/error.h"
+#include "server/engine.h"
+
+namespace nb = nanobind;
+
+namespace outrider::python {
+namespace {
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000.0));
+}
+
+// OSError(errno, message) for what the operating system refused; outrider._server makes it the documented exception.
+[[noreturn]] void raise_os_error(const Error& error) {
+  nb::object exception = nb::borrow(PyExc_OSError)(error.code(), nb::str(error.what()));
+  PyErr_SetObject(PyExc_OSError, exception.ptr());
+  throw nb::python_error();
+}
+
+nb::object to_object(const net::Address& address) {
+  PyObject* object = address_object(address);
+  if (object == nullptr) throw nb::python_error();
+  return nb::steal(object);
+}
+
+void set_limits(Limits& limits, const nb::dict& values) {
+  const auto number = [&](const char* name, std::size_t& to) {
+    if (values.contains(name)) to = nb::cast<std::size_t>(values[name]);
+  };
+  const auto seconds = [&](const char* name, std::chrono::milliseconds& to) {
+    if (values.contains(name)) to = milliseconds(nb::cast<double>(values[name]));
+  };
+  number("request_line_bytes_max", limits.request_line_bytes_max);
+  number("head_bytes_max", limits.head_bytes_max);
+  number("header_count_max", limits.header_count_max);
+  number("body_bytes_max", limits.body_bytes_max);
+  number("connections_max", limits.connections_max);
+  number("exchanges_per_connection_max", limits.exchanges_per_connection_max);
+  seconds("head_timeout", limits.head_timeout);
+  seconds("body_timeout", limits.body_timeout);
+  seconds("keep_alive_timeout", limits.keep_alive_timeout);
+  seconds("write_timeout", limits.write_timeout);
+}
+
+class PyEngine {
+ public:
+  PyEngine(const nb::dict& limits, bool server_header, bool date_header, std::size_t records) : process_(getpid()) {
+    set_limits(limits_, limits);
+    loop_ = std::make_unique<loop::Loop>();
+    server_header_ = server_header;
+    date_header_ = date_header;
+    records_ = records;
+  }
+
+  ~PyEngine() { close(); }
+  PyEngine(const PyEngine&) = delete;
+  PyEngine& operator=(const PyEngine&) = delete;
+
+  void bind_tcp(const std::string& host, int port, bool reuse_port) {
+    if (port < 0 || port > 65535) {
+      throw nb::value_error(("port must be between 0 and 65535, not " + std::to_string(port)).c_str());
+    }
+    const auto sharing = reuse_port ? net::PortSharing::Shared : net::PortSharing::Exclusive;
+    add([&] { return net::BoundSocket::tcp(host, static_cast<uint16_t>(port), sharing); });
+  }
+  void bind_unix(const std::string& path) {
+    add([&] { return net::BoundSocket::unix_path(path); });
+  }
+  void adopt(int fd) {
+    add([&] { return net::BoundSocket::adopt(fd); });
+  }
+
+  nb::list addresses() const {
+    nb::list list;
+    for (const net::Address& address : addresses_) list.append(to_object(address));
+    return list;
+  }
+  nb::list urls() const {
+    nb::list list;
+    for (const net::Address& address : addresses_) list.append(nb::str(address.url("http").c_str()));
+    return list;
+  }
+
+  // Nests the engine in the running host loop; from here on it belongs to that loop's thread.
+  void attach(nb::handle host, nb::handle app, nb::handle context, nb::handle state, nb::dict callbacks,
+              const std::string& root_path) {
+    AsgiApplication::Options options{app.ptr(),
+                                     host.ptr(),
+                                     context.ptr(),
+                                     state.is_none() ? nullptr : state.ptr(),
+                                     nb::handle(callbacks["on_exception"]).ptr(),
+                                     nb::handle(callbacks["on_incomplete"]).ptr(),
+                                     nb::handle(callbacks["disconnected_error"]).ptr(),
+                                     nb::handle(callbacks["protocol_error"]).ptr(),
+                                     root_path};
+    application_ = std::make_unique<AsgiApplication>(options);
+    engine_ = std::make_unique<server::Engine>(*loop_, limits_, *application_);
+    if (!server_header_) engine_->service().server_field.clear();
+    engine_->service().sends_date = date_header_;
+    engine_->log().keep(records_);
+    for (net::BoundSocket& socket : sockets_) engine_->add_socket(std::move(socket));
+    sockets_.clear();
+    host_ = std::make_unique<HostLoop>(host.ptr(), *loop_, [this] { return !application_->raise_pending(); });
+  }
+
+  void listen(int backlog) {
+    try {
+      engine_->start_listening(backlog);
+    } catch (const Error& error) {
+      raise_os_error(error);
+    }
+    loop_->need_pass();
+  }
+
+  // callback(client, method, target, http_version, status, microseconds) for each exchange that ended.
+  void set_access_log(nb::object callback) {
+    access_log_ = std::move(callback);
+    engine_->on_record([this](const http::ExchangeRecord& record) {
+      nb::object result = nb::steal(PyObject_CallFunction(
+          access_log_.ptr(), "Ns#s#siK", address_object(record.connection->peer_address()), record.method.data(),
+          static_cast<Py_ssize_t>(record.method.size()), record.target.data(),
+          static_cast<Py_ssize_t>(record.target.size()), record.minor_version == 0 ? "1.0" : "1.1", record.status,
+          static_cast<unsigned long long>(record.microseconds)));
+      if (!result.is_valid()) PyErr_WriteUnraisable(access_log_.ptr());
+    });
+  }
+
+  void drain(double grace, double disconnect, double cancel, bool streams_have_grace, nb::object done) {
+    const StopPolicy policy{milliseconds(grace), milliseconds(disconnect), milliseconds(cancel), streams_have_grace};
+    auto* callback = done.release().ptr();  // given back in the call, which comes exactly once
+    engine_->drain(policy, [callback](const StopReport& report) {
+      nb::object function = nb::steal(callback);
+      nb::object result = nb::steal(PyObject_CallFunction(
+          callback, "KKKKd", report.completed, report.disconnected, report.cancelled, report.aborted,
+          static_cast<double>(report.elapsed.count()) / 1e6));
+      if (!result.is_valid()) PyErr_WriteUnraisable(callback);
+    });
+  }
+
+  nb::object tasks() const { return application_ ? nb::borrow(application_->tasks()) : nb::steal(PySet_New(nullptr)); }
+
+  nb::list records() const {
+    nb::list list;
+    if (engine_ == nullptr) return list;
+    for (const server::ExchangeLog::Entry& entry : engine_->log().entries()) {
+      list.append(nb::make_tuple(entry.method, nb::steal(PyUnicode_DecodeLatin1(
+                                                   entry.target.data(), static_cast<Py_ssize_t>(entry.target.size()),
+                                                   nullptr)),
+                                 entry.status, static_cast<double>(entry.microseconds) / 1000.0));
+    }
+    return list;
+  }
+
+  std::size_t connection_count() const { return engine_ ? engine_->connection_count() : 0; }
+  std::size_t exchange_count() const { return engine_ ? engine_->exchange_count() : 0; }
+  uint64_t exchanges_total() const { return engine_ ? engine_->exchanges_total() : 0; }
+
+  // Ends everything at once and gives all resources back. On the loop's thread, not inside a pass. Idempotent.
+  void close() {
+    if (loop_ == nullptr) return;
+    if (getpid() != process_) {
+      // In a forked child the event queue is still the parent's: closing watchers would make the parent deaf.
+      (void)host_.release();
+      (void)engine_.release();
+      (void)application_.release();
+      (void)loop_.release();
+      return;
+    }
+    host_.reset();
+    engine_.reset();
+    sockets_.clear();
+    application_.reset();
+    loop_.reset();
+  }
+
+ private:
+  template <class Bind>
+  void add(Bind bind) {
+    try {
+      sockets_.push_back(bind());
+    } catch (const Error& error) {
+      raise_os_error(error);
+    }
+    addresses_.push_back(sockets_.back().address());
+  }
+
+  pid_t process_;
+  Limits limits_;
+  bool server_header_ = true;
+  bool date_header_ = true;
+  std::size_t records_ = 0;
+  std::vector<net::BoundSocket> sockets_;
+  std::vector<net::Address> addresses_;
+  nb::object access_log_;
+  std::unique_ptr<loop::Loop> loop_;
+  std::unique_ptr<AsgiApplication> application_;
+  std::unique_ptr<server::Engine> engine_;
+  std::unique_ptr<HostLoop> host_;
+};
+
+}  // namespace
+
+void bind_engine(nb::module_& module) {
+  nb::class_<PyEngine>(module, "Engine",
+                       "One engine: its sockets, then (attached) its connections on a host event loop. Internal: use\n"
+                       "outrider.Server. Every method belongs to the loop's thread once attach() was called.")
+      .def(nb::init<const nb::dict&, bool, bool, std::size_t>(), nb::arg("limits"), nb::arg("server_header"),
+           nb::arg("date_header"), nb::arg("records"))
+      .def("bind_tcp", &PyEngine::bind_tcp, nb::arg("host"), nb::arg("port"), nb::arg("reuse_port"),
+           "Binds a TCP socket; port 0 takes a free one. Raises OSError.")
+      .def("bind_unix", &PyEngine::bind_unix, nb::arg("path"), "Binds a Unix socket. Raises OSError.")
+      .def("adopt", &PyEngine::adopt, nb::arg("fd"), "Takes a duplicate of a bound socket. Raises OSError.")
+      .def_prop_ro("addresses", &PyEngine::addresses, "Where the sockets are bound.")
+      .def_prop_ro("urls", &PyEngine::urls, "The same as URLs.")
+      .def("attach", &PyEngine::attach, nb::arg("host"), nb::arg("app"), nb::arg("context"), nb::arg("state").none(),
+           nb::arg("callbacks"), nb::arg("root_path"), "Nests the engine in the running event loop `host`.")
+      .def("listen", &PyEngine::listen, nb::arg("backlog"), "Starts accepting. Raises OSError.")
+      .def("set_access_log", &PyEngine::set_access_log, nb::arg("callback"),
+           "Calls callback(client, method, target, http_version, status, microseconds) after each exchange.")
+      .def("drain", &PyEngine::drain, nb::arg("grace"), nb::arg("disconnect"), nb::arg("cancel"),
+           nb::arg("streams_have_grace"), nb::arg("done"),
+           "Stops in stages; done(completed, disconnected, cancelled, aborted, seconds) is called once.")
+      .def_prop_ro("tasks", &PyEngine::tasks, "The application's tasks that are still running.")
+      .def_prop_ro("records", &PyEngine::records, "The last exchanges: (method, target, status, milliseconds).")
+      .def_prop_ro("connection_count", &PyEngine::connection_count, "Open connections.")
+      .def_prop_ro("exchange_count", &PyEngine::exchange_count, "Exchanges under way.")
+      .def_prop_ro("exchanges_total", &PyEngine::exchanges_total, "Exchanges begun so far.")
+      .def("close", &PyEngine::close, "Ends everything at once. Idempotent.");
+}
+
+}  // namespace outrider::python

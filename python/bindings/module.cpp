@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// outrider._engine: the engine for Python. Everything that users see is in the package around it.
+
+#include <nanobind/nanobind.h>
+
+#include "callables.h"
+#include "engine_binding.h"
+#include "names.h"
+
+NB_MODULE(_engine, module) {
+  module.doc() = "Outrider's engine. Internal: use the outrider package.";
+  module.attr("__version__") = OUTRIDER_VERSION;
+  if (!outrider::python::make_names() || !outrider::python::make_callable_types()) throw nanobind::python_error();
+  outrider::python::bind_engine(module);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Request head → ASGI connection scope (ASGI 3.0, "HTTP Connection Scope"), from a template dict that is copied
+// for each request: PyDict_Copy of a dict without holes is nearly a memcpy.
+//
+// Thread: the loop's, with the GIL.
+
+#include <Python.h>
+
+#include <string>
+
+#include "header_cache.h"
+#include "http/exchange.h"
+#include "py_ref.h"
+
+namespace outrider::python {
+
+class ScopeFactory {
+ public:
+  /// `state` is the lifespan's state dict; null when the lifespan isn't in use. Throws nanobind's python_error.
+  ScopeFactory(std::string root_path, PyObject* state);
+
+  /// A new scope; null with a Python error on failure.
+  PyObject* make(http::Exchange& exchange);
+
+ private:
+  bool add_target(PyObject* scope, const http::RequestHead& head);
+  bool add_headers(PyObject* scope, const http::RequestHead& head);
+  bool add_connection(PyObject* scope, http::Connection& connection);
+
+  std::string root_path_;
+  PyRef template_;
+  PyRef state_;
+  HeaderCache header_cache_;
+};
+
+/// The ASGI form of an address: (host, port), (path, None) for a Unix socket, None when there is none.
+PyObject* address_object(const net::Address& address);
+
+}  // namespace outrider::python

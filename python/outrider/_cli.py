@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""The command line, made from Config's fields."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from outrider import __version__
+from outrider._api import log_to_stderr
+from outrider._config import Config
+from outrider._exceptions import StartError
+from outrider._server import Server
+
+# uvicorn's exit status for an application that doesn't start.
+STARTUP_FAILURE = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves the application named on the command line; returns the exit status.
+
+    0 after a stop, 2 for a mistake on the command line, 3 when the server can't start.
+    """
+    options = vars(make_parser().parse_args(arguments))
+    sys.path.insert(0, options.pop("app_dir"))
+    try:
+        config = Config(options.pop("app"), **options)
+    except ValueError as error:
+        print(f"outrider: {error}", file=sys.stderr)
+        return 2
+    with log_to_stderr(config.log_level):
+        try:
+            Server(config).run()
+        except StartError as error:
+            print(f"outrider: {error}", file=sys.stderr)
+            return STARTUP_FAILURE
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """One option for each field of Config that has one."""
+    parser = argparse.ArgumentParser(prog="outrider", description="Serve an ASGI application.")
+    parser.add_argument("app", metavar="module:app", help="the ASGI application")
+    parser.add_argument("--version", action="version", version=f"outrider {__version__}")
+    parser.add_argument("--app-dir", default=".", help="folder that the application is imported from")
+    for spec in dataclasses.fields(Config):
+        if spec.name != "app" and spec.metadata.get("cli", True):
+            _add_option(parser, spec)
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, spec: dataclasses.Field[Any]) -> None:
+    flag = "--" + spec.name.replace("_", "-")
+    shown = "" if spec.default in (None, "") else f" (default: {spec.default})"
+    help_text = spec.metadata["help"] + shown
+    annotation = str(spec.type)
+    if annotation == "bool":
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=spec.default, help=help_text)
+        return
+    number = float if annotation.startswith("float") else int if annotation.startswith("int") else str
+    parser.add_argument(
+        flag, type=number, default=spec.default, choices=spec.metadata.get("choices"), help=help_text, metavar=None
+    )

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""From ``"module:attribute"`` to the application."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from outrider._exceptions import AppImportError
+
+
+def import_from_string(text: str) -> Any:
+    """The object that ``"package.module:attribute.attribute"`` names.
+
+    Raises ``AppImportError``, with the exception of the module itself as its cause when importing it fails.
+    """
+    module_name, separator, attributes = text.partition(":")
+    if not module_name or not separator or not attributes:
+        raise AppImportError(f"{text!r} is not of the form 'module:attribute', for example 'main:app'")
+    try:
+        target = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise AppImportError(f"importing {module_name!r} failed: {error}") from error
+        raise AppImportError(
+            f"there is no module {module_name!r}; is it on the Python path, and is the program started in its folder?"
+        ) from error
+    except Exception as error:
+        raise AppImportError(f"importing {module_name!r} failed: {type(error).__name__}: {error}") from error
+    for attribute in attributes.split("."):
+        try:
+            target = getattr(target, attribute)
+        except AttributeError as error:
+            raise AppImportError(f"{module_name!r} has no attribute {attributes!r}") from error
+    return target
+
+
+def load_app(app: Any, factory: bool) -> Any:
+    """The ASGI callable behind the ``app`` option. Raises ``AppImportError``."""
+    target = import_from_string(app) if isinstance(app, str) else app
+    if factory:
+        try:
+            target = target()
+        except Exception as error:
+            raise AppImportError(f"the application factory {app!r} failed: {type(error).__name__}: {error}") from error
+    if not callable(target):
+        raise AppImportError(
+            f"{target!r} is not an ASGI application: it can't be called"
+            + ("" if factory else "; if it is made by a function, pass factory=True")
+        )
+    return target

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""The ASGI lifespan protocol (ASGI 3.0, "Lifespan Protocol", version 2.0)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import Any
+
+from outrider._exceptions import LifespanError
+
+
+class Lifespan:
+    """The lifespan of one application on the running loop.
+
+    ``mode`` is ``"auto"``, ``"on"`` or ``"off"``. ``context`` is the contextvars context that the application's
+    lifespan runs in, and that each request's is a copy of.
+    """
+
+    def __init__(self, app: Any, mode: str, context: contextvars.Context) -> None:
+        self.state: dict[str, Any] = {}
+        self.is_supported = mode != "off"
+        self._app = app
+        self._mode = mode
+        self._context = context
+        self._task: asyncio.Task[None] | None = None
+        self._has_received = False
+        self._startup_answer: asyncio.Future[str | None] | None = None
+        self._shutdown_requested: asyncio.Event | None = None
+        self._shutdown_answer: asyncio.Future[str | None] | None = None
+
+    async def startup(self) -> None:
+        """Returns when the application has started up, or has no lifespan. Raises ``LifespanError``."""
+        if self._mode == "off":
+            return
+        loop = asyncio.get_running_loop()
+        self._startup_answer = loop.create_future()
+        self._shutdown_answer = loop.create_future()
+        self._shutdown_requested = asyncio.Event()
+        self._task = asyncio.Task(self._run(), loop=loop, name="outrider lifespan", context=self._context)
+        await asyncio.wait({self._task, self._startup_answer}, return_when=asyncio.FIRST_COMPLETED)
+        if self._startup_answer.done():
+            message = self._startup_answer.result()
+            if message is None:
+                return
+            await self._end_task()
+            raise LifespanError("the application's startup failed" + (f": {message}" if message else ""))
+        error = self._task.exception() if not self._task.cancelled() else asyncio.CancelledError()
+        if self._mode == "auto" and not self._has_received:
+            # ASGI: an application that raises for this scope type doesn't support it.
+            self.is_supported = False
+            self._task = None
+            return
+        if error is None:
+            raise LifespanError("the application's lifespan returned without completing the startup")
+        raise LifespanError(f"the application's startup raised {type(error).__name__}: {error}") from error
+
+    async def shutdown(self, timeout: float) -> tuple[str, BaseException | None]:
+        """Runs the shutdown for at most ``timeout`` seconds; returns what came of it, and never raises."""
+        if self._task is None or self._shutdown_requested is None or self._shutdown_answer is None:
+            return "off", None
+        self._shutdown_requested.set()
+        await asyncio.wait({self._task, self._shutdown_answer}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if self._shutdown_answer.done():
+            message = self._shutdown_answer.result()
+            await self._end_task()
+            return ("completed", None) if message is None else ("failed", LifespanError(message))
+        if not self._task.done():
+            await self._end_task()
+            return "timed out", None
+        error = None if self._task.cancelled() else self._task.exception()
+        return ("completed", None) if error is None else ("failed", error)
+
+    async def _run(self) -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
+        await self._app(scope, self._receive, self._send)
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._has_received:
+            self._has_received = True
+            return {"type": "lifespan.startup"}
+        assert self._shutdown_requested is not None
+        await self._shutdown_requested.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind in ("lifespan.startup.complete", "lifespan.startup.failed"):
+            answer = self._startup_answer
+        elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            answer = self._shutdown_answer
+        else:
+            raise ValueError(f"unknown lifespan message type {kind!r}")
+        assert answer is not None
+        if answer.done():
+            raise RuntimeError(f"{kind!r} was sent, but the lifespan had answered already")
+        answer.set_result(str(message.get("message", "")) if kind.endswith(".failed") else None)
+
+    async def _end_task(self) -> None:
+        """Lets the application return, and cancels it when it doesn't."""
+        task = self._task
+        if task is None:
+            return
+        await asyncio.wait({task}, timeout=1.0)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
+        if task.done() and not task.cancelled():
+            task.exception()  # retrieved: the answer has told what is to be told

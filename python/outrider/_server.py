@@ -1,0 +1,539 @@
+# SPDX-License-Identifier: MIT
+"""The handle of a server."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextvars
+import logging
+import signal
+import socket
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from enum import Enum
+from types import FrameType, TracebackType
+from typing import Any, NamedTuple, TypeVar
+
+from outrider._config import Config
+from outrider._engine import Engine
+from outrider._exceptions import BindError, StartError, StateError
+from outrider._importer import load_app
+from outrider._loops import loop_factory
+from outrider._service import Service, close_loop_resources
+from outrider._stop import StopPolicy, StopReport
+
+T = TypeVar("T")
+
+# What Server.errors keeps: enough to see what happens, bounded whatever happens.
+ERRORS_MAX = 100
+
+
+class State(Enum):
+    """Where a server is in its life; the same states as the engine's (docs/design/lifecycle.md)."""
+
+    CREATED = "created"
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class RequestRecord(NamedTuple):
+    """One request as ``Server.requests`` shows it; ``status`` is 0 when there was no response."""
+
+    method: str
+    path: str
+    status: int
+    ms: float
+
+
+class Server:
+    """A server over one application: ``start()`` it, know its ``url``, ``stop()`` it.
+
+    ``with Server(config) as server:`` starts it beside the program, in a thread with an event loop of its own, and
+    stops it at the end. ``run()`` serves in the foreground until a signal, ``await serve()`` on the running loop.
+
+    Thread: every public method may be called from any thread. A server can be started again after it has stopped.
+    Nothing of the process is touched but in ``run()``, which handles SIGINT and SIGTERM while it serves.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._state = State.CREATED
+        self._failure: BaseException | None = None
+        self._engine: Engine | None = None
+        self._addresses: list[Any] = []
+        self._urls: list[str] = []
+        self._records: list[RequestRecord] = []
+        self._service: Service | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stop_event: asyncio.Event | None = None
+        self._stop_policy: StopPolicy | None = None
+        self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown)
+        self._report: StopReport | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._force_exit = False
+        self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
+        self._saved_signals: dict[int, Any] = {}
+
+    # --- start ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Server:
+        """Starts the server in a thread; returns itself once it accepts connections.
+
+        Raises ``StartError`` (``BindError``, ``AppImportError``, ``LifespanError``) when it can't, with the reason
+        as its cause; nothing is left running then. Raises ``StateError`` when it is started already.
+        """
+        self._begin_start(None)
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=self._run_thread, args=(context,), name=f"outrider {self.port or self._urls[0]}", daemon=True
+        )
+        _started.add(self)
+        self._thread.start()
+        return self.wait_ready()
+
+    def wait_ready(self, timeout: float | None = None) -> Server:
+        """Waits until the server accepts connections, at most ``timeout`` seconds; returns itself.
+
+        Raises ``StartError`` when the start failed, ``StateError`` when the server was stopped meanwhile,
+        ``TimeoutError``. A server that nobody has started yet is waited for as well.
+        """
+        with self._changed:
+            undecided = (State.CREATED, State.STARTING)
+            if not self._changed.wait_for(lambda: self._state not in undecided, timeout):
+                raise TimeoutError(f"the server is not ready after {timeout} s")
+            if self._failure is not None:
+                raise self._failure
+            if self._state is not State.READY and self._report is not None:
+                raise StateError("the server was stopped before it was ready")
+        return self
+
+    def run(self, sockets: Sequence[socket.socket] | None = None) -> StopReport:
+        """Serves in the calling thread until a signal, ``should_exit`` or ``stop()``; returns the report.
+
+        In the main thread SIGINT and SIGTERM are handled while it runs (``install_signal_handlers()``): the first
+        stops with the grace of ``StopPolicy.production()``, a second one at once. ``sockets`` are served instead of
+        the configured address; they stay the caller's. Raises what ``start()`` raises.
+        """
+        factory = self._prepare_foreground(sockets)
+        context = contextvars.copy_context()
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main:
+            self._default_policy = StopPolicy.production(self.config.timeout_graceful_shutdown)
+            self.install_signal_handlers()
+        try:
+            return self._run_loop(factory, context)
+        finally:
+            self._restore_signal_handlers()
+
+    async def serve(self, sockets: Sequence[socket.socket] | None = None) -> StopReport:
+        """Serves on the running event loop until ``should_exit`` or ``stop()``; returns the report.
+
+        Cancelling it stops the server as well. Raises what ``start()`` raises.
+        """
+        self._begin_start(sockets)
+        return await self._main(contextvars.copy_context())
+
+    def _prepare_foreground(
+        self, sockets: Sequence[socket.socket] | None
+    ) -> Callable[[], asyncio.AbstractEventLoop]:
+        self._begin_start(sockets)
+        try:
+            return loop_factory(self.config.loop)
+        except Exception as error:
+            failure = self._fail(error)
+            raise failure from failure.__cause__
+
+    def _begin_start(self, sockets: Sequence[socket.socket] | None) -> None:
+        """Takes the sockets and imports the application, in the caller's thread."""
+        with self._changed:
+            if self._state in (State.STARTING, State.READY, State.DRAINING):
+                raise StateError(f"the server is {self._state.value}: stop it before it is started again")
+            # should_exit that was set before the start holds, as in uvicorn.
+            self._state = State.STARTING
+            self._failure = self._report = None
+            self._records = []
+        try:
+            self._bind(sockets)
+            app = load_app(self.config.app, self.config.factory)
+        except BaseException as error:
+            failure = self._fail(error)
+            raise failure from failure.__cause__
+        assert self._engine is not None
+        self._service = Service(self.config, self._engine, app, self._errors)
+
+    def _bind(self, sockets: Sequence[socket.socket] | None) -> None:
+        config = self.config
+        self._engine = Engine(config.limits(), config.server_header, config.date_header, config.request_log)
+        try:
+            if sockets is not None:
+                for one in sockets:
+                    self._engine.adopt(one.fileno())
+            elif config.fd is not None:
+                self._engine.adopt(config.fd)
+            elif config.uds is not None:
+                self._engine.bind_unix(config.uds)
+            else:
+                self._engine.bind_tcp(config.host, config.port, False)
+        except OSError as error:
+            raise BindError(error.errno, error.strerror) from error
+        self._addresses = self._engine.addresses
+        self._urls = self._engine.urls
+
+    def _fail(self, error: BaseException) -> BaseException:
+        """Records that the start failed; returns what is to be raised."""
+        failure = error
+        if isinstance(error, Exception) and not isinstance(error, StartError):
+            failure = StartError(f"the server could not start: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+        if self._engine is not None:
+            self._engine.close()
+        with self._changed:
+            self._failure = failure
+            self._set_state(State.FAILED)
+        return failure
+
+    # --- the thread, the loop ----------------------------------------------------------------------------------------
+
+    def _run_thread(self, context: contextvars.Context) -> None:
+        try:
+            factory = loop_factory(self.config.loop)
+        except Exception as error:
+            self._fail(error)
+            return
+        try:
+            self._run_loop(factory, context)
+        except BaseException as error:  # whoever waits for the start or the stop is told; the thread ends in silence
+            if self._failure is None:
+                self._fail(error)
+
+    def _run_loop(self, factory: Callable[[], asyncio.AbstractEventLoop], context: contextvars.Context) -> StopReport:
+        loop = factory()
+        try:
+            return loop.run_until_complete(self._main(context, owns_loop=True))
+        finally:
+            loop.close()
+            self._finish()
+
+    async def _main(self, context: contextvars.Context, owns_loop: bool = False) -> StopReport:
+        assert self._service is not None and self._engine is not None
+        self._loop = asyncio.get_running_loop()
+        self._stop_event = asyncio.Event()
+        self._task = asyncio.current_task()
+        try:
+            await self._service.start(context)
+        except BaseException as error:
+            failure = self._fail(error)
+            raise failure from failure.__cause__
+        with self._changed:
+            self._set_state(State.READY)
+            is_wanted = self._stop_policy is None
+        logging.getLogger("outrider").info("serving on %s", self.url)
+        try:
+            if is_wanted:
+                await self._stop_event.wait()
+        finally:
+            # Also when the task that runs serve() is cancelled.
+            report = await self._stop_service()
+            if owns_loop:
+                await close_loop_resources()
+            else:
+                self._finish()
+        return report
+
+    async def _stop_service(self) -> StopReport:
+        assert self._service is not None and self._engine is not None
+        with self._changed:
+            self._set_state(State.DRAINING)
+            policy = self._stop_policy or self._default_policy
+        self._stop_policy = policy
+        self._records = self._read_records()
+        self._report = await self._service.stop(policy)
+        return self._report
+
+    def _finish(self) -> None:
+        with self._changed:
+            self._loop = self._stop_event = self._task = None
+            self._stop_policy = None
+            self._force_exit = False
+            if self._state is not State.FAILED:
+                self._set_state(State.STOPPED)
+        if self._report is not None:
+            logging.getLogger("outrider").info("%s", self._report)
+
+    def _set_state(self, state: State) -> None:
+        self._state = state
+        self._changed.notify_all()
+
+    # --- stop -------------------------------------------------------------------------------------------------------
+
+    def request_stop(self, policy: StopPolicy | None = None) -> None:
+        """Asks the server to stop, and returns at once. From any thread, and from signal handlers.
+
+        A second call with other deadlines makes a stop that is under way hurry (or wait longer).
+        """
+        loop, event = self._loop, self._stop_event
+        is_first = self._stop_policy is None
+        self._stop_policy = policy or self._stop_policy or self._default_policy
+        if loop is None or event is None:
+            return
+        chosen = self._stop_policy
+
+        def tell() -> None:
+            event.set()
+            if not is_first and policy is not None and self._service is not None:
+                self._service.hurry(chosen)
+
+        try:
+            loop.call_soon_threadsafe(tell)
+        except RuntimeError:
+            pass  # the loop has closed: the server has stopped
+
+    def stop(self, policy: StopPolicy | None = None) -> StopReport:
+        """Stops the server and returns what that did, when it is done: thread joined, sockets closed.
+
+        Idempotent, from any thread, in any state; every caller gets the report. Called from the server's own event
+        loop it can't wait, and raises ``StateError``: use ``request_stop()`` there.
+        """
+        if self._loop is not None and threading.current_thread() is self._loop_thread():
+            raise StateError("stop() would wait for itself: the server runs on this thread; use request_stop()")
+        with self._changed:
+            if self._state is State.CREATED:
+                self._set_state(State.STOPPED)
+        if self._state not in (State.STOPPED, State.FAILED):
+            self.request_stop(policy)
+            with self._changed:
+                self._changed.wait_for(lambda: self._state in (State.STOPPED, State.FAILED))
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+            self._thread = None
+        return self._report or StopReport()
+
+    def _loop_thread(self) -> threading.Thread | None:
+        return self._thread if self._thread is not None else self._foreground_thread()
+
+    def _foreground_thread(self) -> threading.Thread | None:
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return None
+        return threading.current_thread() if running is self._loop else None
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Server:
+        if self.config.isolation == "none":
+            return await self._start_here()
+        return await _in_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.config.isolation == "none":
+            await self._stop_here()
+        else:
+            await _in_thread(self.stop)
+
+    async def _start_here(self) -> Server:
+        self._here = asyncio.ensure_future(self.serve())
+        while self._state is State.STARTING or self._state is State.CREATED:
+            ready = asyncio.ensure_future(_in_thread(self.wait_ready))
+            await asyncio.wait({self._here, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if self._failure is not None:
+            await asyncio.wait({self._here})
+            self._here.exception()
+            raise self._failure
+        return self
+
+    async def _stop_here(self) -> None:
+        self.request_stop()
+        await self._here
+
+    # --- what it is and does ------------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """``"http://127.0.0.1:49213"``: known from the bind on, before the application has started."""
+        return self._urls[0] if self._known() else ""
+
+    @property
+    def port(self) -> int:
+        """The port of the first address; 0 for a Unix socket."""
+        address = self._addresses[0] if self._known() else None
+        return address[1] or 0 if address else 0
+
+    @property
+    def addresses(self) -> list[tuple[str, int | None]]:
+        """Where the server is bound: ``(host, port)``, or ``(path, None)`` for a Unix socket."""
+        return list(self._addresses) if self._known() else []
+
+    def _known(self) -> bool:
+        if not self._addresses:
+            raise StateError("the server's address is not known before it is started")
+        return True
+
+    @property
+    def state(self) -> str:
+        """``"created"``, ``"starting"``, ``"ready"``, ``"draining"``, ``"stopped"`` or ``"failed"``."""
+        return self._state.value
+
+    @property
+    def errors(self) -> list[BaseException]:
+        """The last exceptions that the application let out, oldest first (at most 100)."""
+        return list(self._errors)
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """The last requests, oldest first (``Config.request_log`` of them)."""
+        if self._state is State.READY and self._loop is not None:
+            if threading.current_thread() is self._loop_thread():
+                return self._read_records()
+            return self.call(self._read_records)
+        return self._records
+
+    def _read_records(self) -> list[RequestRecord]:
+        assert self._engine is not None
+        return [RequestRecord(*record) for record in self._engine.records]
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Runs ``function(*arguments)`` on the server's event loop and returns its result.
+
+        Exceptions travel. Raises ``StateError`` when the server doesn't run, or when called on its loop.
+        """
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                future.set_result(function(*arguments))
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._running_loop().call_soon_threadsafe(run)
+        return future.result()
+
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the server's event loop and returns its result. Otherwise as ``call()``."""
+        try:
+            loop = self._running_loop()
+        except StateError:
+            coroutine.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        loop = self._loop
+        if loop is None or self._state is not State.READY:
+            raise StateError(f"the server is {self._state.value}: nothing can be run on its event loop")
+        if threading.current_thread() is self._loop_thread():
+            raise StateError("this is the server's event loop: call the function, or await the coroutine, directly")
+        return loop
+
+    def __repr__(self) -> str:
+        where = f" on {self._urls[0]}" if self._urls else ""
+        return f"<outrider.Server {self._state.value}{where}>"
+
+    def _repr_html_(self) -> str:
+        link = f' on <a href="{self._urls[0]}" target="_blank">{self._urls[0]}</a>' if self._urls else ""
+        return f"<code>outrider.Server</code> {self._state.value}{link}"
+
+    # --- uvicorn's names ----------------------------------------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """Whether the server accepts connections. Raises ``StartError`` when its start failed, so that a loop which
+        waits for it ends."""
+        if self._failure is not None:
+            raise self._failure
+        return self._state in (State.READY, State.DRAINING)
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether a stop was asked for; setting it to True asks for one (``request_stop()``)."""
+        return self._stop_policy is not None or self._state is State.STOPPED
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        if value:
+            self.request_stop()
+        elif self._loop is None:
+            self._stop_policy = None
+
+    @property
+    def force_exit(self) -> bool:
+        """Whether the stop is to cut everything off; setting it to True asks for that."""
+        return self._force_exit
+
+    @force_exit.setter
+    def force_exit(self, value: bool) -> None:
+        self._force_exit = value
+        if value:
+            self.request_stop()
+            self.request_stop(StopPolicy.immediate())
+
+    def install_signal_handlers(self) -> None:
+        """Called by ``run()`` in the main thread; override it to leave the signals alone."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._saved_signals[number] = signal.signal(number, self.handle_exit)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The signal handler: the first signal stops, a second one at once."""
+        if self.should_exit:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+    def _restore_signal_handlers(self) -> None:
+        for number, handler in self._saved_signals.items():
+            signal.signal(number, handler)
+        self._saved_signals.clear()
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """Runs a blocking function in a thread of its own: the loop's executor may be busy, or shut down."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def finish(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        try:
+            result, error = context.run(function), None
+        except BaseException as raised:
+            result, error = None, raised
+        loop.call_soon_threadsafe(finish, result, error)
+
+    threading.Thread(target=run, name="outrider helper", daemon=True).start()
+    return await future
+
+
+# Servers that run in a thread: stopped when the interpreter exits, so that their lifespan's shutdown runs.
+_started: weakref.WeakSet[Server] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for server in list(_started):
+        server.stop(StopPolicy.immediate())

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""One engine and one application on the running event loop: what a Server runs, wherever it runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import time
+from collections import deque
+from typing import Any
+
+from outrider._config import Config
+from outrider._engine import Engine
+from outrider._exceptions import BindError, ClientDisconnected, ProtocolError
+from outrider._lifespan import Lifespan
+from outrider._stop import StopPolicy, StopReport
+
+logger = logging.getLogger("outrider")
+access_logger = logging.getLogger("outrider.access")
+
+
+class Service:
+    """Belongs to the loop it is started on; only the constructor may run elsewhere."""
+
+    def __init__(self, config: Config, engine: Engine, app: Any, errors: deque[BaseException]) -> None:
+        self._config = config
+        self._engine = engine
+        self._app = app
+        self._errors = errors
+        self._lifespan: Lifespan | None = None
+        self._drained: asyncio.Future[tuple[int, int, int, int, float]] | None = None
+
+    async def start(self, context: contextvars.Context) -> None:
+        """Starts the application, then listens. Raises ``LifespanError`` or ``BindError``; nothing is left then."""
+        loop = asyncio.get_running_loop()
+        self._lifespan = Lifespan(self._app, self._config.lifespan, context)
+        try:
+            await self._lifespan.startup()
+        except BaseException:
+            self._engine.close()
+            raise
+        callbacks = {
+            "on_exception": self._on_exception,
+            "on_incomplete": self._on_incomplete,
+            "disconnected_error": ClientDisconnected,
+            "protocol_error": ProtocolError,
+        }
+        state = self._lifespan.state if self._lifespan.is_supported else None
+        self._engine.attach(loop, self._app, context, state, callbacks, self._config.root_path)
+        if self._config.access_log and access_logger.isEnabledFor(logging.INFO):
+            self._engine.set_access_log(_log_access)
+        try:
+            self._engine.listen(self._config.backlog)
+        except OSError as error:
+            await self._lifespan.shutdown(self._config.timeout_lifespan)
+            self._engine.close()
+            raise BindError(error.errno, error.strerror) from error
+
+    async def stop(self, policy: StopPolicy) -> StopReport:
+        """Drains the engine, ends the application's tasks, runs the lifespan's shutdown, closes everything."""
+        began = time.perf_counter()
+        self._drained = asyncio.get_running_loop().create_future()
+        self._drain(policy)
+        completed, disconnected, cancelled, aborted, _ = await self._drained
+        await self._end_tasks(policy, began)
+        assert self._lifespan is not None
+        outcome, error = await self._lifespan.shutdown(self._config.timeout_lifespan)
+        if error is not None:
+            logger.error("the application's lifespan shutdown failed: %s", error, exc_info=error)
+        self._engine.close()
+        return StopReport(
+            completed=completed,
+            disconnected=disconnected,
+            cancelled=cancelled,
+            aborted=aborted,
+            elapsed=time.perf_counter() - began,
+            lifespan=outcome,
+            lifespan_error=error,
+        )
+
+    def hurry(self, policy: StopPolicy) -> None:
+        """Replaces the deadlines of a stop that is under way."""
+        if self._drained is not None and not self._drained.done():
+            self._drain(policy)
+
+    def _drain(self, policy: StopPolicy) -> None:
+        self._engine.drain(
+            policy.grace, policy.disconnect, policy.cancel, policy.streams_have_grace, self._on_drained
+        )
+
+    def _on_drained(self, *counts: Any) -> None:
+        assert self._drained is not None
+        if not self._drained.done():
+            self._drained.set_result(counts)  # type: ignore[arg-type]
+
+    async def _end_tasks(self, policy: StopPolicy, began: float) -> None:
+        """Waits for what the application still does behind its responses (background tasks), then cancels it."""
+        tasks = set(self._engine.tasks)
+        if not tasks:
+            return
+        await asyncio.wait(tasks, timeout=max(0.0, policy.grace - (time.perf_counter() - began)))
+        running = {task for task in tasks if not task.done()}
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=policy.cancel)
+
+    def _on_exception(self, request: str, error: BaseException) -> None:
+        self._errors.append(error)
+        if isinstance(error, asyncio.CancelledError):
+            logger.warning("the application was cancelled during %s", request)
+        else:
+            logger.error("the application raised an exception during %s", request, exc_info=error)
+
+    def _on_incomplete(self, request: str, has_started: bool) -> None:
+        done = "before its response was complete" if has_started else "without sending a response"
+        logger.error("the application returned %s during %s", done, request)
+
+
+def _log_access(client: Any, method: str, target: str, version: str, status: int, microseconds: int) -> None:
+    name = f"{client[0]}:{client[1]}" if client else "-"
+    access_logger.info(
+        '%s - "%s %s HTTP/%s" %s %.3f ms', name, method, target, version, status or "-", microseconds / 1000
+    )
+
+
+async def close_loop_resources(timeout: float = 1.0) -> None:
+    """What asyncio.run() does before it closes its loop, but bounded: a thread that sleeps can't hold it up."""
+    loop = asyncio.get_running_loop()
+    current = asyncio.current_task()
+    tasks = [task for task in asyncio.all_tasks(loop) if task is not current]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout)
+    with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+        await asyncio.wait_for(loop.shutdown_asyncgens(), timeout)
+    if getattr(loop, "_default_executor", None) is not None:
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+            await asyncio.wait_for(loop.shutdown_default_executor(), timeout)

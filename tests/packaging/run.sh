@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# What somebody gets who installs Outrider: a C++ library that find_package() finds, and a typed Python package.
+# `./dev test` calls it: tests/packaging/run.sh <python> <mypy>
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+python=$1 mypy=$PWD/$2 out=$PWD/build/packaging
+
+step() {  # step <what is shown by it> <command>...
+  printf '+ %s\n' "${*:2}"
+  if ! "${@:2}"; then
+    echo "FAILED  $1"
+    exit 1
+  fi
+  echo "ok      $1"
+}
+
+install_library() {
+  rm -rf "$out/prefix" "$out/consumer"
+  cmake -S . -B "$out/library" -G Ninja -DCMAKE_BUILD_TYPE=Release --log-level=WARNING &&
+    cmake --build "$out/library" && cmake --install "$out/library" --prefix "$out/prefix"
+}
+
+# CMAKE_FIND_USE_… : an Outrider elsewhere on this machine must not stand in for the one just installed.
+build_consumer() {
+  cmake -S tests/packaging -B "$out/consumer" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$out/prefix" \
+    -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF --log-level=WARNING && cmake --build "$out/consumer"
+}
+
+public_headers_are_the_standard_library_s_and_ours() {
+  ! grep -rhE '^ *# *include' "$out/prefix/include" | grep -vE '<[a-z0-9_]+>|"outrider/[a-z0-9_/]+\.h"'
+}
+
+install_package() {
+  "$python" -m venv --clear "$out/venv" && "$out/venv/bin/pip" install --quiet .
+}
+
+only_outrider_is_installed() {
+  ! "$out/venv/bin/pip" list --format=freeze | grep -vE '^(outrider|pip|setuptools)=='
+}
+
+installed() { "$out/venv/bin/python" -I -c "import pathlib, outrider; $1"; }
+
+step "cmake --install" install_library
+step "a consumer builds with find_package" build_consumer
+step "the consumer's server answers" "$out/consumer/consumer"
+step "public headers reach nothing foreign" public_headers_are_the_standard_library_s_and_ours
+step "pip install . into an empty environment" install_package
+step "no dependency comes along" only_outrider_is_installed
+step "the package imports" installed 'print(outrider.__version__)'
+step "type information is installed" installed \
+  'folder = pathlib.Path(outrider.__file__).parent; [(folder / name).stat() for name in ("py.typed", "_engine.pyi")]'
+cd "$out"  # away from the sources, so that the type checker sees the installed package
+step "mypy --strict accepts a user's program" "$mypy" --strict --cache-dir "$out/mypy" \
+  --python-executable "$out/venv/bin/python" ../../tests/packaging/user.py
