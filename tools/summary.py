@@ -1,6 +1,6 @@
 """Sums up a run of `./dev test`: a line for each suite, then how many passed and failed, alone on the last line.
 
-A suite left build/results/<name>.status (what it exited with), .log, and perhaps .xml in JUnit's format.
+A suite left build/results/<name>.status (what it exited with, and its seconds), .log, and perhaps .xml in JUnit's format.
 Exits with 1 when anything failed.
 """
 
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def line(verdict: str, suite: str, told: str) -> str:
-    return f"{verdict:<8}{suite:<14}{told}".rstrip()
+    return f"{verdict:<8}{suite:<13} {told}".rstrip()
 
 
 def report(status: Path) -> Count:
@@ -53,12 +53,14 @@ def report(status: Path) -> Count:
     count = of_verdicts(log)
     if (xml := RESULTS / f"{status.stem}.xml").exists():
         count += of_junit(xml)
-    succeeded = status.read_text().strip() == "0"
+    code, seconds = status.read_text().split()
+    succeeded = code == "0"
     if not succeeded and count.failed == 0:
         count.failed = 1  # it ended before a test could fail: the build, a crash
     closing = ["".join(match) for match in CLOSING.findall(log)]
-    told = f"{count.passed:>5} passed {count.failed:>3} failed   " + (closing[-1] if closing else "")
-    print(line("ok" if succeeded else "FAILED", status.stem, told if count != Count() else ""))
+    counted = f"{count.passed:>5} passed {count.failed:>3} failed" if count != Count() else ""
+    told = f"{seconds:>4} s   {counted}   {closing[-1] if closing else ''}"
+    print(line("ok" if succeeded else "FAILED", status.stem, told))
     return count
 
 

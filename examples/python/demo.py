@@ -1,8 +1,8 @@
 """Outrider's demo: a program that goes on counting, and a server that rides beside it.
 
-The main thread looks for primes from the first line to the last. It starts the server and goes on;
-it stops the server and goes on. Everybody else is a visitor of the server, in a thread of their
-own: a browser, a reader of the stream, four callers of the API.
+The main thread looks for primes from the first line to the last. Beside it, in other threads, the
+server is started, visited (by a browser, a listener to its stream, four callers of its API) and
+stopped.
 
     python examples/python/demo.py [--screenshot PATH] [--no-browser] [--stay]
 """
@@ -42,46 +42,50 @@ Result = TypeVar("Result")
 def main() -> int:
     options = parse_options()
     program = demo_app.program
+    ride = Ride(None if options.no_browser else options.screenshot, options.stay)
     show("python", f"{platform.python_version()}, and the main thread is looking for primes")
-    work(program, until=after(0.25))
-
-    server, started_in = timed(outrider.serve(demo_app.app).start)
-    show("start", f"{started_in * 1e3:.1f} ms: {server.url}")
-
-    visitors = Visitors(server.url, None if options.no_browser else options.screenshot)
-    visitors.start()
-    try:
-        work(program, until=visitors.have_finished)
-        if options.stay:
-            show("stay", f"look at {server.url}; Ctrl+C ends the ride")
-            work(program, until=lambda: False)
-    except KeyboardInterrupt:
-        print()
-
-    report, stopped_in = timed(server.stop)
-    show("stop", f"{stopped_in * 1e3:.1f} ms: {report}")
-    work(program, until=after(0.25))
-    visitors.show_figures()
+    ride.start()
+    while ride.is_alive():
+        try:
+            for _ in range(100):  # numbers, and only then a look at the ride
+                program.step()
+        except KeyboardInterrupt:
+            if ride.enough.is_set():
+                raise
+            ride.enough.set()
     show(
         "program",
         f"{program.numbers:,} numbers, {program.primes:,} primes; "
-        f"largest gap between two numbers: {program.largest_gap * 1e3:.1f} ms",
+        f"the largest gap between two numbers was {program.largest_gap * 1e3:.1f} ms",
     )
-    for trouble in visitors.troubles:
+    for trouble in ride.troubles:
         print(f"\n{trouble}", file=sys.stderr)
-    return 1 if visitors.troubles or server.errors else 0
+    return 1 if ride.troubles else 0
 
 
-def work(program: demo_app.Program, until: Callable[[], bool]) -> None:
-    """The main job: a hundred numbers at a time, and only then a look at the clock."""
-    while not until():
-        for _ in range(100):
-            program.step()
+class Ride(threading.Thread):
+    """What happens beside the program, from the start of the server to its stop."""
 
+    def __init__(self, picture: Path | None, stays: bool) -> None:
+        super().__init__(name="ride")
+        self.picture = picture
+        self.enough = threading.Event()  # for a ride that stays: set by Ctrl+C
+        self.troubles = ["the ride did not come to its end"]
+        if not stays:
+            self.enough.set()
 
-def after(seconds: float) -> Callable[[], bool]:
-    end = time.perf_counter() + seconds
-    return lambda: time.perf_counter() >= end
+    def run(self) -> None:
+        server, started_in = timed(outrider.serve(demo_app.app).start)
+        show("start", f"{started_in * 1e3:.1f} ms: {server.url}")
+        visitors = Visitors(server.url, self.picture)
+        visitors.visit()
+        if not self.enough.is_set():
+            show("stay", f"look at {server.url}; Ctrl+C ends the ride")
+            self.enough.wait()
+        report, stopped_in = timed(server.stop)
+        show("stop", f"{stopped_in * 1e3:.1f} ms: {report}")
+        visitors.leave()
+        self.troubles = visitors.troubles + [f"the application failed: {error!r}" for error in server.errors]
 
 
 def timed(call: Callable[[], Result]) -> tuple[Result, float]:
@@ -103,29 +107,32 @@ def parse_options() -> argparse.Namespace:
 
 @dataclass
 class Visitors:
-    """Those who use the server while the main thread counts, each in a thread of its own."""
+    """Those who use the server, each in a thread of its own."""
 
     url: str
     picture: Path | None
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
     statuses: Counter[int] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
     ticks: int = 0
     troubles: list[str] = field(default_factory=list)
     picture_is_done: threading.Event = field(default_factory=threading.Event)
 
-    def start(self) -> None:
+    def visit(self) -> None:
+        """Returns when the picture is taken and the API called; somebody still listens to the stream."""
         self.listener = self._thread(self._listen_to_ticks)
-        self.others = [self._thread(self._look_at_the_page)]
-        self.others += [self._thread(self._call_the_api) for _ in range(CALLERS)]
+        others = [self._thread(self._look_at_the_page)]
+        others += [self._thread(self._call_the_api) for _ in range(CALLERS)]
+        for thread in others:
+            thread.join()
 
-    def have_finished(self) -> bool:
-        return not any(thread.is_alive() for thread in self.others)
-
-    def show_figures(self) -> None:
+    def leave(self) -> None:
         self.listener.join()
-        middle, slowest = statistics.median(self.milliseconds), max(self.milliseconds)
+        self.client.close()
         answers = ", ".join(f"{count} x {status}" for status, count in self.statuses.items())
-        show("api", f"{CALLERS} threads: {answers}; median {middle:.1f} ms, slowest {slowest:.1f}")
+        if self.milliseconds:
+            middle, slowest = statistics.median(self.milliseconds), max(self.milliseconds)
+            show("api", f"{CALLERS} threads: {answers}; median {middle:.1f} ms, slowest {slowest:.1f}")
         show("stream", f"{self.ticks} ticks heard, until the stop ended the stream")
 
     def _thread(self, visit: Callable[[], None]) -> threading.Thread:
@@ -161,24 +168,23 @@ class Visitors:
     def _call_the_api(self) -> None:
         chance = random.Random(threading.get_ident())
         calls = 0
-        with httpx.Client(base_url=self.url, trust_env=False) as client:
-            while calls < CALLS_AT_LEAST or not self.picture_is_done.is_set():
-                response, seconds = timed(lambda: self._call_once(client, chance))
-                self.statuses[response.status_code] += 1
-                self.milliseconds.append(seconds * 1e3)
-                calls += 1
-                time.sleep(chance.uniform(0.05, 0.4))
+        while calls < CALLS_AT_LEAST or not self.picture_is_done.is_set():
+            response, seconds = timed(lambda: self._call_once(chance))
+            self.statuses[response.status_code] += 1
+            self.milliseconds.append(seconds * 1e3)
+            calls += 1
+            time.sleep(chance.uniform(0.05, 0.4))
 
-    def _call_once(self, client: httpx.Client, chance: random.Random) -> httpx.Response:
+    def _call_once(self, chance: random.Random) -> httpx.Response:
         if chance.random() < 0.15:
-            return client.post("/api/items", json={"name": chance.choice(THINGS)})
+            return self.client.post(f"{self.url}/api/items", json={"name": chance.choice(THINGS)})
         if chance.random() < 0.3:
-            return client.get("/api/state")
+            return self.client.get(f"{self.url}/api/state")
         item = chance.randint(1, len(demo_app.names))
-        return client.get(f"/api/items/{item}", params={"q": chance.choice("aeo")})
+        return self.client.get(f"{self.url}/api/items/{item}", params={"q": chance.choice("aeo")})
 
     def _listen_to_ticks(self) -> None:
-        with httpx.stream("GET", f"{self.url}/api/ticks", trust_env=False, timeout=30) as response:
+        with self.client.stream("GET", f"{self.url}/api/ticks") as response:
             for line in response.iter_lines():
                 self.ticks += line.startswith("data:")
 

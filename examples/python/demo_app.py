@@ -36,7 +36,7 @@ class Program:
     primes: int = 0
     latest_prime: int = 0
     largest_gap: float = 0.0  # seconds between the ends of two steps
-    last_step: float = field(default_factory=time.perf_counter)
+    last_step: float = 0.0
 
     def step(self) -> None:
         self.numbers += 1
@@ -44,7 +44,8 @@ class Program:
             self.primes += 1
             self.latest_prime = self.numbers
         now = time.perf_counter()
-        self.largest_gap = max(self.largest_gap, now - self.last_step)
+        if self.numbers > 1:
+            self.largest_gap = max(self.largest_gap, now - self.last_step)
         self.last_step = now
 
 

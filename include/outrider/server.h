@@ -30,7 +30,8 @@ namespace server {
 class ServerState;
 }
 
-/// A running server: constructed means accepting, destroyed means gone. Move-only.
+/// A running server: constructed means accepting, destroyed means gone. Move-only; one that was moved from can only
+/// be destroyed and assigned to.
 /// Thread: any, at the same time, for all methods; but moving and destroying it are their owner's alone.
 class Server {
  public:

@@ -6,10 +6,12 @@
 #include "callables.h"
 #include "engine_binding.h"
 #include "names.h"
+#include "polite_poll.h"
 
 NB_MODULE(_engine, module) {
   module.doc() = "Outrider's engine. Internal: use the outrider package.";
   module.attr("__version__") = OUTRIDER_VERSION;
   if (!outrider::python::make_names() || !outrider::python::make_callable_types()) throw nanobind::python_error();
   outrider::python::bind_engine(module);
+  outrider::python::bind_poller(module);
 }

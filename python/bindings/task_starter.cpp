@@ -27,12 +27,12 @@ TaskStarter::TaskStarter(PyObject* loop) : loop_(PyRef::borrow(loop)), has_eager
   if (!task_type_ || !keywords_ || !catcher_) throw nanobind::python_error();
 
   // Somebody else's shadow (a test double, a tracer) is put back after each use.
-  PyRef dict = PyRef::steal(PyObject_GetAttrString(loop, "__dict__"));
-  if (dict && PyDict_Check(dict.get())) {
-    shadowed_ = PyRef::borrow(PyDict_GetItemWithError(dict.get(), n.call_soon));
+  attributes_ = PyRef::steal(PyObject_GetAttrString(loop, "__dict__"));
+  if (attributes_ && PyDict_Check(attributes_.get())) {
+    shadowed_ = PyRef::borrow(PyDict_GetItemWithError(attributes_.get(), n.call_soon));
   } else {
     PyErr_Clear();
-    can_shadow_ = false;  // an ordinary task is correct, and starts in the loop's next turn
+    attributes_.clear();  // an ordinary task is correct, and starts in the loop's next turn
   }
 }
 
@@ -48,20 +48,18 @@ PyObject* TaskStarter::start_eagerly(PyObject* coroutine, PyObject* context, PyO
 }
 
 PyObject* TaskStarter::start_caught(PyObject* coroutine, PyObject* context, PyObject* name) {
-  const Names& n = names();
-  if (can_shadow_ && PyObject_SetAttr(loop_.get(), n.call_soon, catcher_.get()) != 0) {
-    PyErr_Clear();
-    can_shadow_ = false;
-  }
+  PyObject* const call_soon = names().call_soon;
+  // Straight into the instance's dict: setattr() would look through the type for a descriptor each time.
+  const bool is_shadowed = attributes_ && PyDict_SetItem(attributes_.get(), call_soon, catcher_.get()) == 0;
   PyObject* arguments[] = {nullptr, coroutine, loop_.get(), name, context};
   PyRef task = PyRef::steal(
       PyObject_Vectorcall(task_type_.get(), arguments + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords_.get()));
-  if (!can_shadow_) return task.release();
+  if (!is_shadowed) return task.release();
 
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  const int restored = shadowed_ ? PyObject_SetAttr(loop_.get(), n.call_soon, shadowed_.get())
-                                 : PyObject_DelAttr(loop_.get(), n.call_soon);
+  const int restored = shadowed_ ? PyDict_SetItem(attributes_.get(), call_soon, shadowed_.get())
+                                 : PyDict_DelItem(attributes_.get(), call_soon);
   if (restored != 0) PyErr_Clear();
   PyErr_Restore(type, value, traceback);
   PyRef step = std::move(caught_);

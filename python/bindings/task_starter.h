@@ -38,10 +38,10 @@ class TaskStarter {
   PyRef task_type_;
   PyRef keywords_;  // the names of the constructor's keyword arguments
   PyRef catcher_;   // stands in for call_soon
+  PyRef attributes_;  // the loop instance's dict; empty where it has none
   PyRef shadowed_;  // a call_soon that somebody else had set on the loop instance
   PyRef caught_;    // the step that the constructor scheduled
   bool has_eager_start_;
-  bool can_shadow_ = true;
 };
 
 }  // namespace outrider::python

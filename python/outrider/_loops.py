@@ -4,36 +4,51 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Callable
 
 from outrider._importer import import_from_string
 
 
-def loop_factory(loop: str | Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], asyncio.AbstractEventLoop]:
-    """The function that makes the loop. ``"auto"`` is uvloop when it is installed, else asyncio.
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
-    Raises ``ImportError`` when uvloop was asked for and isn't installed, ``AppImportError`` for a bad import string.
+
+def loop_factory(loop: str | LoopFactory, *, is_beside_program: bool) -> LoopFactory:
+    """The function that makes the loop.
+
+    ``"auto"`` is asyncio's loop for a server beside a program, because that one can share the GIL well
+    (``_selector.py``), and uvloop in the foreground when it is installed. Raises ``ImportError`` when uvloop was
+    asked for and isn't installed, ``AppImportError`` for a bad import string.
     """
     if callable(loop):
         return loop
-    if loop == "asyncio":
-        return asyncio.SelectorEventLoop
+    if loop == "asyncio" or (loop == "auto" and is_beside_program):
+        return _asyncio_factory(is_beside_program)
     if loop == "auto":
         try:
             return _uvloop_factory()
         except ImportError:
-            return asyncio.SelectorEventLoop
+            return _asyncio_factory(is_beside_program)
     if loop == "uvloop":
         try:
             return _uvloop_factory()
         except ImportError as error:
             raise ImportError("loop='uvloop' needs the package uvloop: pip install uvloop") from error
-    factory: Callable[[], asyncio.AbstractEventLoop] = import_from_string(loop)
+    factory: LoopFactory = import_from_string(loop)
     return factory
 
 
-def _uvloop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+def _asyncio_factory(is_beside_program: bool) -> LoopFactory:
+    # Elsewhere than on Linux there is no epoll, and asyncio's own selector it is.
+    if is_beside_program and hasattr(select, "epoll"):
+        from outrider._selector import new_polite_loop
+
+        return new_polite_loop
+    return asyncio.SelectorEventLoop
+
+
+def _uvloop_factory() -> LoopFactory:
     import uvloop
 
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    factory: LoopFactory = uvloop.new_event_loop
     return factory

@@ -148,7 +148,8 @@ class Server:
     ) -> Callable[[], asyncio.AbstractEventLoop]:
         self._begin_start(sockets)
         try:
-            return loop_factory(self.config.loop)
+            is_main = threading.current_thread() is threading.main_thread()
+            return loop_factory(self.config.loop, is_beside_program=not is_main)
         except Exception as error:
             failure = self._fail(error)
             raise failure from failure.__cause__
@@ -206,7 +207,7 @@ class Server:
 
     def _run_thread(self, context: contextvars.Context) -> None:
         try:
-            factory = loop_factory(self.config.loop)
+            factory = loop_factory(self.config.loop, is_beside_program=True)
         except Exception as error:
             self._fail(error)
             return

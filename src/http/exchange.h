@@ -86,7 +86,7 @@ class ExchangeHandler {
   virtual void on_writable() = 0;
   /// The peer sends nothing more on this connection; it may still read. Most peers that do so have gone.
   virtual void on_half_close() = 0;
-  /// The protocol ended the exchange; it must not be touched from now on.
+  /// The protocol ended the exchange; apart from take_head(), it must not be touched from now on.
   virtual void on_disconnect(Disconnect reason) = 0;
   /// The server stops and this exchange had its grace: end soon. Told once; the exchange goes on.
   virtual void on_stop() = 0;
@@ -101,6 +101,9 @@ class Exchange {
  public:
   /// Valid until the exchange ends.
   virtual const RequestHead& head() const = 0;
+  /// Gives the head away, views of it included, for a handler that goes on without its exchange. To be called in
+  /// ExchangeHandler::on_disconnect() only.
+  virtual RequestHead take_head() = 0;
   virtual Connection& connection() = 0;
   /// Must be called in Application::on_request(); the handler must live until the exchange ends.
   virtual void set_handler(ExchangeHandler* handler) = 0;

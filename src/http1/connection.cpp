@@ -190,6 +190,11 @@ bool Connection::is_last_exchange() const {
   return service_.is_draining || is_peer_done || (most != 0 && exchange_count_ >= most);
 }
 
+bool Connection::can_discard_body() const {
+  const std::optional<uint64_t> left = exchange_->body_bytes_left();
+  return left.has_value() && *left <= kDiscardMax;
+}
+
 uint64_t Connection::microseconds() const { return (uv_hrtime() - exchange_began_ns_) / 1000; }
 
 // Called from within the face's call, or from within step(): the exchange's memory must survive the return, and does,
@@ -209,8 +214,7 @@ void Connection::end_exchange() {
 
 // The response is complete before the request is. RFC 9112 §9.3: read the rest, or close.
 void Connection::discard_or_close() {
-  const std::optional<uint64_t> left = exchange_->body_bytes_left();
-  if (!left.has_value() || *left > kDiscardMax) return begin_closing();
+  if (!can_discard_body()) return begin_closing();
   phase_ = Phase::Discarding;
   exchange_->discard_body();
   adjust_reading();

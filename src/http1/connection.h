@@ -60,6 +60,8 @@ class Connection final : public http::ServedConnection,
   void on_response_complete();
   /// The response under way is to say that the connection closes after it.
   bool is_last_exchange() const;
+  /// What is still to come of the request's body is so little that reading it keeps the connection.
+  bool can_discard_body() const;
 
  private:
   enum class Phase { Idle, Receiving, Active, Discarding, Closing, Lingering, Closed };

@@ -119,9 +119,9 @@ ResponseContext Exchange::response_context(http::More more) const {
   ResponseContext context;
   context.is_http11 = head_.minor_version() >= 1;
   context.is_head = head_.method() == "HEAD";
-  // A response that is complete while the peer still waits for its 100 (Continue) ends the connection: whether the
-  // content comes or not can't be known then.
-  const bool body_is_lost = more == http::More::No && awaits_continue_;
+  // A response that is complete before the request is ends the connection when the peer still waits for its 100
+  // (Continue), because whether the content comes or not can't be known then, and when too much of it may come.
+  const bool body_is_lost = more == http::More::No && (awaits_continue_ || !connection_->can_discard_body());
   context.keep_alive = head_.wants_keep_alive() && !connection_->is_last_exchange() && !body_is_lost;
   if (service.sends_date) context.date = service.date.now();
   context.server = service.server_field;

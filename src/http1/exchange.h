@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/buffer.h"
 #include "base/result.h"
@@ -62,6 +63,7 @@ class Exchange final : public http::Exchange {
 
   // http::Exchange
   const http::RequestHead& head() const override { return head_; }
+  http::RequestHead take_head() override { return std::move(head_); }
   http::Connection& connection() override;
   void set_handler(http::ExchangeHandler* handler) override { handler_ = handler; }
   std::string_view body() const override { return body_.view(); }

@@ -92,6 +92,8 @@ class Harness {
     engine_->serve(connected.take_stream());
     return connected;
   }
+  /// Lets go of all clients.
+  void forget_clients() { clients_.clear(); }
   /// Sends, and runs passes until nothing more happens.
   void exchange(Client& client, std::string_view bytes) {
     client.send(bytes);

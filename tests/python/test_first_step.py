@@ -24,16 +24,18 @@ from apps.probe import Exchange, Message, Receive, Send, Step, Visit, applicatio
 anyio = pytest.importorskip("anyio")
 
 Ask = Callable[[Step], Any]
+Eventually = Callable[[Callable[[], bool]], None]
+Serve = Callable[[Any], outrider.Server]
 
 
 @pytest.fixture
-def serve(loop: str) -> Callable[[Any], Any]:
+def serve(loop: str) -> Serve:
     """`serve(app)` is a server for the application on the loop of this run."""
     return lambda app: outrider.serve(app, loop=loop)
 
 
 @pytest.fixture
-def ask(serve: Callable[[Any], Any]) -> Ask:
+def ask(serve: Serve) -> Ask:
     """`ask(step)` lets one request run the step, and returns what the step returned."""
 
     def run(step: Step) -> Any:
@@ -97,7 +99,7 @@ def test_the_stack_of_the_task_can_be_shown(ask: Ask) -> None:
     assert ask(step)
 
 
-def test_a_done_callback_runs_once_the_request_is_over(serve: Any, eventually: Any) -> None:
+def test_a_done_callback_runs_once_the_request_is_over(serve: Serve, eventually: Eventually) -> None:
     finished: list[Any] = []
 
     async def step(exchange: Exchange) -> None:
@@ -112,7 +114,7 @@ def test_a_done_callback_runs_once_the_request_is_over(serve: Any, eventually: A
     assert finished[0].done() and finished[0].exception() is None
 
 
-def test_a_request_that_never_suspends_leaves_no_task_behind(serve: Any, eventually: Any) -> None:
+def test_a_request_that_never_suspends_leaves_no_task_behind(serve: Serve, eventually: Eventually) -> None:
     seen: list[Any] = []
     left: list[Any] = []
 
@@ -130,7 +132,7 @@ def test_a_request_that_never_suspends_leaves_no_task_behind(serve: Any, eventua
     assert len(set(seen)) == len(seen) >= 2
 
 
-def test_pipelined_requests_are_tasks_of_their_own_answered_in_order(serve: Any) -> None:
+def test_pipelined_requests_are_tasks_of_their_own_answered_in_order(serve: Serve) -> None:
     tasks = []
 
     async def step(exchange: Exchange) -> None:
@@ -152,19 +154,21 @@ def test_pipelined_requests_are_tasks_of_their_own_answered_in_order(serve: Any)
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks start eagerly from Python 3.12 on")
 def test_another_task_can_be_started_inside_the_step(ask: Ask) -> None:
+    eagerly: Any = {"eager_start": True}
+
     async def child() -> Any:
         return asyncio.current_task()
 
     async def step(exchange: Exchange) -> None:
         parent = asyncio.current_task()
-        task = asyncio.Task(child(), loop=asyncio.get_running_loop(), eager_start=True)
+        task = asyncio.Task(child(), loop=asyncio.get_running_loop(), **eagerly)
         assert task.done() and task.result() is task
         assert asyncio.current_task() is parent
 
     ask(step)
 
 
-def test_the_application_may_be_an_object_with_a_call(serve: Any) -> None:
+def test_the_application_may_be_an_object_with_a_call(serve: Serve) -> None:
     class Application:
         async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
             assert asyncio.current_task() in asyncio.all_tasks()
@@ -234,7 +238,7 @@ def test_a_task_that_cancels_itself_is_told_at_its_next_wait(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("suspends", [True, False], ids=["at-a-wait", "at-once"])
-def test_a_cancellation_that_is_let_out_is_a_500_and_the_server_goes_on(serve: Any, suspends: bool) -> None:
+def test_a_cancellation_that_is_let_out_is_a_500_and_the_server_goes_on(serve: Serve, suspends: bool) -> None:
     async def step(exchange: Exchange) -> None:
         if exchange.scope["path"] == "/cancel":
             if suspends:
@@ -374,7 +378,7 @@ def test_an_abandoned_async_generator_is_closed_by_the_loop(ask: Ask) -> None:
 colour: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
 
 
-def test_a_context_variable_of_one_request_is_not_seen_by_the_next(serve: Any) -> None:
+def test_a_context_variable_of_one_request_is_not_seen_by_the_next(serve: Serve) -> None:
     async def step(exchange: Exchange) -> None:
         before = colour.get()
         colour.set(exchange.scope["path"])
@@ -414,7 +418,7 @@ def test_a_child_task_sees_the_context_of_the_request_and_keeps_its_own(ask: Ask
     ask(step)
 
 
-def test_the_context_of_the_caller_of_start_is_visible(serve: Any) -> None:
+def test_the_context_of_the_caller_of_start_is_visible(serve: Serve) -> None:
     async def step(exchange: Exchange) -> None:
         seen = colour.get()
         colour.set("blue")
@@ -430,7 +434,7 @@ def test_the_context_of_the_caller_of_start_is_visible(serve: Any) -> None:
 
 
 def test_what_the_lifespan_set_is_visible_and_what_a_request_set_does_not_reach_it(
-    serve: Any,
+    serve: Serve,
 ) -> None:
     at_shutdown: list[str] = []
 
@@ -456,7 +460,7 @@ def test_what_the_lifespan_set_is_visible_and_what_a_request_set_does_not_reach_
 # Requests among themselves
 
 
-def test_a_request_can_wait_for_another_one(serve: Any) -> None:
+def test_a_request_can_wait_for_another_one(serve: Serve) -> None:
     arrived = threading.Event()
     opened: list[asyncio.Event] = []
 
@@ -476,7 +480,7 @@ def test_a_request_can_wait_for_another_one(serve: Any) -> None:
         assert waiting.result(5) == (200, b"/wait")
 
 
-def test_requests_in_their_first_steps_share_a_lock(serve: Any) -> None:
+def test_requests_in_their_first_steps_share_a_lock(serve: Serve) -> None:
     lock = asyncio.Lock()
     inside: list[int] = []
 
@@ -494,7 +498,7 @@ def test_requests_in_their_first_steps_share_a_lock(serve: Any) -> None:
     assert list(server.errors) == []
 
 
-def test_a_request_can_ask_its_own_server(serve: Any) -> None:
+def test_a_request_can_ask_its_own_server(serve: Serve) -> None:
     httpx = pytest.importorskip("httpx")
 
     async def step(exchange: Exchange) -> None:
@@ -512,7 +516,7 @@ def test_a_request_can_ask_its_own_server(serve: Any) -> None:
 # Receiving and sending
 
 
-def test_a_receive_that_timed_out_loses_nothing_of_the_body(serve: Any) -> None:
+def test_a_receive_that_timed_out_loses_nothing_of_the_body(serve: Serve) -> None:
     timed_out = threading.Event()
 
     async def step(exchange: Exchange) -> None:
@@ -536,7 +540,7 @@ def test_a_receive_that_timed_out_loses_nothing_of_the_body(serve: Any) -> None:
         assert visit.read_answer() == (200, b"0123456789")
 
 
-def test_receive_and_send_can_be_tasks(serve: Any) -> None:
+def test_receive_and_send_can_be_tasks(serve: Serve) -> None:
     async def step(exchange: Exchange) -> None:
         received = await asyncio.create_task(_coroutine(exchange.receive()))
         start: Message = {"type": "http.response.start", "status": 201, "headers": []}
@@ -559,9 +563,9 @@ async def _coroutine(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-def test_what_receive_and_send_return_is_fit_for_asyncio_create_task(serve: Any) -> None:
+def test_what_receive_and_send_return_is_fit_for_asyncio_create_task(serve: Serve) -> None:
     async def step(exchange: Exchange) -> None:
-        message = await asyncio.create_task(exchange.receive())  # type: ignore[arg-type]
+        message: Message = await asyncio.create_task(exchange.receive())  # type: ignore[arg-type]
         assert message["type"] == "http.request"
         start: Message = {"type": "http.response.start", "status": 200, "headers": []}
         await asyncio.create_task(exchange.send(start))  # type: ignore[arg-type]
@@ -573,7 +577,7 @@ def test_what_receive_and_send_return_is_fit_for_asyncio_create_task(serve: Any)
     assert list(server.errors) == []
 
 
-def test_a_receive_waiting_in_a_task_is_told_when_the_client_leaves(serve: Any, eventually: Any) -> None:
+def test_a_receive_waiting_in_a_task_is_told_when_the_client_leaves(serve: Serve, eventually: Eventually) -> None:
     messages: list[str] = []
     waiting = threading.Event()
 
@@ -593,7 +597,7 @@ def test_a_receive_waiting_in_a_task_is_told_when_the_client_leaves(serve: Any, 
 # Starlette's own machinery
 
 
-def test_a_streaming_response_of_starlette_streams(serve: Any) -> None:
+def test_a_streaming_response_of_starlette_streams(serve: Serve) -> None:
     pytest.importorskip("starlette")
     from starlette.responses import StreamingResponse
 
@@ -610,7 +614,7 @@ def test_a_streaming_response_of_starlette_streams(serve: Any) -> None:
     assert list(server.errors) == []
 
 
-def test_a_base_http_middleware_of_starlette_wraps_the_request(serve: Any) -> None:
+def test_a_base_http_middleware_of_starlette_wraps_the_request(serve: Serve) -> None:
     pytest.importorskip("starlette")
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -636,7 +640,7 @@ def test_a_base_http_middleware_of_starlette_wraps_the_request(serve: Any) -> No
     assert list(server.errors) == []
 
 
-def test_a_plain_function_of_starlette_runs_in_a_worker_thread(serve: Any) -> None:
+def test_a_plain_function_of_starlette_runs_in_a_worker_thread(serve: Serve) -> None:
     pytest.importorskip("starlette")
     from starlette.applications import Starlette
     from starlette.responses import PlainTextResponse
@@ -656,7 +660,7 @@ def test_a_plain_function_of_starlette_runs_in_a_worker_thread(serve: Any) -> No
 # When it goes wrong
 
 
-def test_an_exception_in_the_first_step_is_a_500_and_is_kept(serve: Any) -> None:
+def test_an_exception_in_the_first_step_is_a_500_and_is_kept(serve: Serve) -> None:
     failure = LookupError("not in this drawer")
 
     async def step(exchange: Exchange) -> None:
@@ -670,7 +674,7 @@ def test_an_exception_in_the_first_step_is_a_500_and_is_kept(serve: Any) -> None
         assert list(server.errors) == [failure]
 
 
-def test_a_step_that_returns_without_a_response_is_a_500(serve: Any) -> None:
+def test_a_step_that_returns_without_a_response_is_a_500(serve: Serve) -> None:
     async def step(exchange: Exchange) -> None:
         return None
 
@@ -678,7 +682,7 @@ def test_a_step_that_returns_without_a_response_is_a_500(serve: Any) -> None:
         assert get(server)[0] == 500
 
 
-def test_the_debug_mode_of_the_loop_finds_nothing_wrong(serve: Any) -> None:
+def test_the_debug_mode_of_the_loop_finds_nothing_wrong(serve: Serve) -> None:
     async def step(exchange: Exchange) -> None:
         asyncio.get_running_loop().set_debug(exchange.scope["path"] == "/debug")
         await asyncio.sleep(0)

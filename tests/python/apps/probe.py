@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+import outrider
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -42,7 +44,7 @@ def application(step: Step) -> Any:
 class Visit:
     """One keep-alive connection to a server."""
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: outrider.Server) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
 
     def __enter__(self) -> Visit:
@@ -61,6 +63,6 @@ class Visit:
         return response.status, response.read()
 
 
-def get(server: Any, path: str = "/") -> Answer:
+def get(server: outrider.Server, path: str = "/") -> Answer:
     with Visit(server) as visit:
         return visit.get(path)

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+#include "app/handler_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+
+#include "app/dispatcher.h"
+#include "app/percent.h"
+#include "http/status.h"
+#include "outrider/response.h"
+
+namespace outrider::app {
+namespace {
+
+// A text that is larger is handed over instead of copied; the exchange itself copies small pieces, owned or not.
+constexpr std::size_t kHandOverMin = 8 * 1024;
+
+// What read() may have grown its buffer to and still keep it.
+constexpr std::size_t kKeepChunkBytes = 64 * 1024;
+
+constexpr std::string_view kTextPlain = "text/plain; charset=utf-8";
+
+void check(http::ResponseFault fault) {
+  if (fault != http::ResponseFault::None) throw ResponseError(std::string(http::sentence(fault)));
+}
+
+// `bytes` must live until the piece was written.
+http::Piece piece_of(std::string&& bytes) {
+  if (bytes.size() < kHandOverMin) return {bytes};
+  auto* owner = new std::string(std::move(bytes));  // owned by the connection until it has left
+  return {*owner, owner, [](void* string) { delete static_cast<std::string*>(string); }};
+}
+
+uint64_t steady_ns() {
+  using namespace std::chrono;
+  return static_cast<uint64_t>(duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count());
+}
+
+}  // namespace
+
+HandlerRun::Entry::~Entry() {
+  if (--run_.entered_ > 0) return;
+  if (run_.coroutine_ && run_.dispatcher_.is_ending()) run_.destroy_coroutine();
+  if (run_.is_over()) run_.dispatcher_.release(run_);
+}
+
+HandlerRun::HandlerRun(Dispatcher& dispatcher)
+    : dispatcher_(dispatcher),
+      request_(*this),
+      writer_(*this),
+      step_([](void* self) { static_cast<HandlerRun*>(self)->on_step(); }, this) {}
+
+HandlerRun::~HandlerRun() {
+  if (coroutine_) coroutine_.destroy();
+}
+
+void HandlerRun::recycle() {
+  route_ = nullptr;
+  decoded_.clear();
+  producer_.reset();
+  step_.unlink();
+  if (timer_ != nullptr) timer_->stop();
+  stop_source_.reset();
+  head_.recycle();
+  peer_address_.clear();
+  if (chunk_.capacity() > kKeepChunkBytes) chunk_ = {};
+  trailers_.clear();
+  bytes_in_step_ = 0;
+  has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = false;
+}
+
+// --- finding and calling the handler ---------------------------------------------------------------------------
+
+void HandlerRun::begin(http::Exchange& exchange) {
+  const Entry entry(*this);
+  exchange_ = &exchange;
+  exchange.set_handler(this);
+  try {
+    call_handler();
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+void HandlerRun::call_handler() {
+  const http::RequestHead& head = exchange_->head();
+  const std::string_view path = head.path();
+  const bool is_encoded = path.find('%') != std::string_view::npos;
+  if (is_encoded && !is_valid_encoding(path)) return answer_status(400, "the path is not percent-encoded\n");
+  route_ = dispatcher_.site().router->match(head.method(), path, parameters_);
+  if (route_ == nullptr) return answer_without_route(path);
+  if (is_encoded) decode_parameters();
+  route_->handler->handle(*this);
+}
+
+void HandlerRun::decode_parameters() {
+  decoded_.reserve(exchange_->head().path().size());  // so that it doesn't move: decoding never lengthens
+  for (std::size_t i = 0; i < parameters_.count; ++i) {
+    std::string_view& value = parameters_.values[i];
+    if (value.find('%') == std::string_view::npos) continue;
+    const std::size_t start = decoded_.size();
+    append_decoded(value, Plus::IsPlus, decoded_);
+    value = std::string_view(decoded_).substr(start);
+  }
+}
+
+// RFC 9110 §15.5.6: 405 must have Allow; §9.3.7: so should the answer to OPTIONS.
+void HandlerRun::answer_without_route(std::string_view path) {
+  const std::string allowed = dispatcher_.site().router->allowed_methods(path);
+  const bool is_options = exchange_->head().method() == "OPTIONS";
+  if (allowed.empty() && !(is_options && path == "*")) return answer_not_found();
+  begin_head(is_options ? 204 : 405, is_options ? std::string_view() : kTextPlain);
+  add_field("allow", allowed);
+  finish_with({is_options ? "" : "Method Not Allowed\n"});
+}
+
+std::string_view HandlerRun::parameter(std::string_view name) const {
+  const std::vector<std::string>& names = route_->parameter_names;
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) {
+    throw std::out_of_range("the pattern " + route_->pattern + " has no parameter '" + std::string(name) + "'");
+  }
+  return parameters_.values[static_cast<std::size_t>(found - names.begin())];
+}
+
+const std::string& HandlerRun::peer_address() {
+  if (peer_address_.empty() && exchange_ != nullptr) {
+    const net::Address address = exchange_->connection().peer_address();
+    if (address.port() != 0) peer_address_ = address.to_string();
+  }
+  return peer_address_;
+}
+
+// --- answering -------------------------------------------------------------------------------------------------
+
+void HandlerRun::begin_head(int status, std::string_view content_type) {
+  // An informational status would begin another kind of head.
+  check(status < 200 ? http::ResponseFault::StatusInvalid : exchange_->begin_head(status));
+  if (!content_type.empty()) add_field("content-type", content_type);
+}
+
+void HandlerRun::add_field(std::string_view name, std::string_view value) {
+  check(exchange_->add_field(name, value));
+}
+
+// The response's content, all of it: ends the exchange.
+void HandlerRun::finish_with(http::Piece content) {
+  check(exchange_->write(content, http::More::No));
+  exchange_ = nullptr;
+}
+
+void HandlerRun::answer(std::string_view text) {
+  if (exchange_ == nullptr) return;
+  begin_head(200, kTextPlain);
+  finish_with({text});
+}
+
+void HandlerRun::answer(std::string&& text) {
+  if (exchange_ == nullptr) return;
+  begin_head(200, kTextPlain);
+  finish_with(piece_of(std::move(text)));
+}
+
+void HandlerRun::answer_nothing() {
+  if (exchange_ == nullptr) return;
+  begin_head(204, {});
+  finish_with({});
+}
+
+void HandlerRun::answer_not_found() { answer_status(404, "Not Found\n"); }
+
+void HandlerRun::answer_status(int status, std::string_view text) {
+  begin_head(status, kTextPlain);
+  finish_with({text});
+}
+
+void HandlerRun::answer(Response&& response) {
+  if (exchange_ == nullptr) return;
+  begin_head(response.status_, response.content_type_);
+  for (std::string_view fields = response.fields_; !fields.empty();) {
+    const auto [name, value] = Response::next_field(fields);
+    add_field(name, value);
+  }
+  if (response.producer_ != nullptr) return start_stream(std::move(response));
+  finish_with(piece_of(std::move(response.body_)));
+}
+
+void HandlerRun::inform(int status, std::initializer_list<Header> fields) {
+  if (exchange_ == nullptr) return;
+  if (exchange_->has_begun_head()) throw ResponseError("an informational response can't follow the response's head");
+  try {
+    check(status > 199 ? http::ResponseFault::StatusInvalid : exchange_->begin_head(status));
+    for (const Header& field : fields) add_field(field.name, field.value);
+  } catch (...) {
+    exchange_->drop_head();
+    throw;
+  }
+  exchange_->end_informational();
+}
+
+// --- streams ---------------------------------------------------------------------------------------------------
+
+void HandlerRun::start_stream(Response&& response) {
+  // RFC 9110 §9.3.2: HEAD is answered as GET, without the content.
+  if (exchange_->head().method() == "HEAD") return finish_with({});
+  has_trailers_ = response.has_trailers_ && exchange_->head().minor_version() > 0;
+  if (has_trailers_) exchange_->expect_trailers();
+  producer_ = std::move(response.producer_);
+  const auto coroutine = producer_->produce(writer_).release();
+  start(coroutine, coroutine.promise(), [](detail::Call& call, std::coroutine_handle<> ended) {
+    std::coroutine_handle<detail::Promise<void>>::from_address(ended.address()).promise().take();
+    static_cast<HandlerRun&>(call).finish_stream();
+  });
+}
+
+void HandlerRun::finish_stream() {
+  if (exchange_ == nullptr) return;
+  check(exchange_->write({}, http::More::No));
+  if (has_trailers_) {
+    for (const auto& [name, value] : trailers_) static_cast<void>(exchange_->add_trailer(name, value));
+    exchange_->end_trailers();
+  }
+  exchange_ = nullptr;
+}
+
+void HandlerRun::write(std::string_view bytes) {
+  if (exchange_ == nullptr || is_cancelled_) throw Cancelled();
+  bytes_in_step_ += bytes.size();
+  check(exchange_->write({bytes}, http::More::Yes));
+}
+
+void HandlerRun::write(std::string&& bytes) {
+  if (exchange_ == nullptr || is_cancelled_) throw Cancelled();
+  bytes_in_step_ += bytes.size();
+  check(exchange_->write(piece_of(std::move(bytes)), http::More::Yes));
+}
+
+void HandlerRun::add_trailer(std::string_view name, std::string_view value) {
+  if (!has_trailers_ && exchange_ != nullptr && exchange_->head().minor_version() > 0) {
+    throw ResponseError("a trailer field needs Response::announce_trailers()");
+  }
+  trailers_.emplace_back(name, value);
+}
+
+// --- coroutines ------------------------------------------------------------------------------------------------
+
+void HandlerRun::start(std::coroutine_handle<> coroutine, detail::PromiseBase& promise, Finish finish) {
+  coroutine_ = coroutine;
+  finish_ = finish;
+  promise.set_owner([](void* self) noexcept { static_cast<HandlerRun*>(self)->on_coroutine_done(); }, this);
+  coroutine.resume();
+}
+
+// Called when the coroutine is at its very end, perhaps from inside start().
+void HandlerRun::on_coroutine_done() noexcept {
+  const Entry entry(*this);
+  const std::coroutine_handle<> ended = std::exchange(coroutine_, nullptr);
+  try {
+    finish_(*this, ended);
+  } catch (...) {
+    fail(std::current_exception());
+  }
+  ended.destroy();
+}
+
+void HandlerRun::destroy_coroutine() {
+  for (const detail::Wait* wait = waits_; wait != nullptr; wait = wait->next_) {
+    if (wait->is_pinned()) return;
+  }
+  std::exchange(coroutine_, nullptr).destroy();
+}
+
+void HandlerRun::end() { const Entry entry(*this); }
+
+void HandlerRun::poll() {
+  const Entry entry(*this);
+  bytes_in_step_ = 0;
+  resume_waits();
+  set_timer();
+}
+
+void HandlerRun::resume_waits() {
+  detail::Wait* wait = waits_;
+  while (wait != nullptr) {
+    try {
+      if (!wait->is_over()) {
+        wait = wait->next_;
+        continue;
+      }
+      remove_wait(*wait);
+      wait->waiter_.resume();
+    } catch (...) {
+      // Out of memory, or a coroutine of a foreign type: a Task lets nothing out here.
+      fail(std::current_exception());
+      is_told_ = is_cancelled_ = true;
+    }
+    wait = waits_;  // the coroutine may have changed the list
+  }
+}
+
+void HandlerRun::add_wait(detail::Wait& wait) {
+  wait.next_ = waits_;
+  wait.is_suspended_ = true;
+  waits_ = &wait;
+  if (wait.wakes_at_ns() != 0) set_timer();
+}
+
+void HandlerRun::remove_wait(detail::Wait& wait) {
+  detail::Wait** link = &waits_;
+  while (*link != &wait) link = &(*link)->next_;
+  *link = wait.next_;
+  wait.is_suspended_ = false;
+}
+
+void HandlerRun::set_timer() {
+  uint64_t earliest = 0;
+  for (const detail::Wait* wait = waits_; wait != nullptr; wait = wait->next_) {
+    const uint64_t at = wait->wakes_at_ns();
+    if (at != 0 && (earliest == 0 || at < earliest)) earliest = at;
+  }
+  if (earliest == 0) return;
+  if (timer_ == nullptr) timer_ = std::make_unique<loop::Timer>(dispatcher_.loop(), [this] { poll(); });
+  // Rounded up. The loop's clock may be behind by a pass and fire early; poll() then sets the rest.
+  const uint64_t now = steady_ns();
+  timer_->start(std::chrono::milliseconds(earliest > now ? (earliest - now + 999'999) / 1'000'000 : 0));
+}
+
+bool HandlerRun::has_budget() {
+  if (bytes_in_step_ < kBytesInStepMax) return true;
+  dispatcher_.loop().defer_step(step_);
+  return false;
+}
+
+// --- the end ---------------------------------------------------------------------------------------------------
+
+std::stop_token HandlerRun::stop_token() {
+  if (!stop_source_) {
+    stop_source_.emplace();
+    if (is_told_) stop_source_->request_stop();
+  }
+  return stop_source_->get_token();
+}
+
+void HandlerRun::on_half_close() {
+  is_disconnected_ = true;
+  on_stop();
+}
+
+void HandlerRun::on_disconnect(http::Disconnect) {
+  is_disconnected_ = true;
+  head_ = exchange_->take_head();
+  exchange_ = nullptr;
+  on_cancel();
+}
+
+void HandlerRun::on_cancel() {
+  is_cancelled_ = true;
+  on_stop();
+}
+
+void HandlerRun::on_stop() {
+  is_told_ = true;
+  dispatcher_.loop().defer_step(step_);
+}
+
+void HandlerRun::on_step() {
+  const Entry entry(*this);
+  if (is_told_ && stop_source_) stop_source_->request_stop();
+  poll();
+}
+
+// The one place where an exception of the handler is dealt with.
+void HandlerRun::fail(std::exception_ptr exception) noexcept {
+  int status = 500;
+  std::string text;
+  try {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const Cancelled&) {
+      status = 503;
+    } catch (const HttpError& error) {
+      status = error.status();
+      text = error.what();
+    } catch (...) {
+      dispatcher_.site().report({head().method(), head().target(), exception});
+    }
+    if (exchange_ == nullptr) return;
+    if (exchange_->has_sent_head()) return cut_off();
+    if (exchange_->has_begun_head()) exchange_->drop_head();
+    begin_head(status, kTextPlain);
+    // Nobody is there any more to read a further request's answer.
+    if (status == 503) add_field("connection", "close");
+    if (text.empty()) text = http::reason_phrase(status);
+    text += '\n';
+    finish_with({text});
+  } catch (...) {
+    if (exchange_ != nullptr) cut_off();
+  }
+}
+
+void HandlerRun::cut_off() { std::exchange(exchange_, nullptr)->abort(); }
+
+}  // namespace outrider::app

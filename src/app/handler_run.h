@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// One handler answering one exchange: from the request's arrival until the handler's coroutine, and the stream that
+// it perhaps began, have ended. Pooled.
+//
+// How it ends early, step by step (outrider/stop.h):
+//   told        the peer sends nothing more, or the server stops: the stop token is requested, and waits that make
+//               no progress (sleep, body, read) throw Cancelled; the response can still be written;
+//   cancelled   writing throws as well;
+//   gone        the exchange has ended; what the handler does has no effect any more. Its request stays readable.
+// A coroutine that waits for something else than these, at the end of its server, is destroyed where it waits.
+//
+// Coroutines are resumed in the step phase or from timers, never inside a call that the protocol makes while it is
+// busy with itself (on_disconnect() and such only make a note).
+//
+// Thread: loop only.
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "app/router.h"
+#include "base/list.h"
+#include "http/exchange.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+#include "outrider/handler.h"
+
+namespace outrider::app {
+
+class Dispatcher;
+struct HandlerRunTag;
+
+class HandlerRun final : public detail::Call, public http::ExchangeHandler, public ListNode<HandlerRunTag> {
+ public:
+  explicit HandlerRun(Dispatcher& dispatcher);
+  ~HandlerRun();
+
+  /// Finds the handler and calls it. May end the run.
+  void begin(http::Exchange& exchange);
+  /// The server is at its end: destroys the coroutine, unless something of it can't be interrupted.
+  void end();
+  /// Looks which waits are over and resumes their coroutines. May end the run.
+  void poll();
+  bool is_over() const { return exchange_ == nullptr && !coroutine_; }
+  /// Back to the state of a new one.
+  void recycle();
+
+  // For Request, ResponseWriter and the waits.
+  Dispatcher& dispatcher() { return dispatcher_; }
+  const http::RequestHead& head() const { return exchange_ != nullptr ? exchange_->head() : head_; }
+  std::string_view parameter(std::string_view name) const;
+  const std::string& peer_address();
+  std::stop_token stop_token();
+  bool is_told() const { return is_told_; }
+  bool is_cancelled() const { return is_cancelled_; }
+  bool is_disconnected() const { return is_disconnected_; }
+  void inform(int status, std::initializer_list<Header> fields);
+  /// Null once it has ended.
+  http::Exchange* exchange() { return exchange_; }
+  void write(std::string_view bytes);
+  void write(std::string&& bytes);
+  void add_trailer(std::string_view name, std::string_view value);
+  /// False when the handler has written so much without waiting that it is others' turn; poll() comes.
+  bool has_budget();
+  /// Where read() keeps the bytes that it gave out.
+  std::string& chunk() { return chunk_; }
+  void add_wait(detail::Wait& wait);
+  void remove_wait(detail::Wait& wait);
+
+  // detail::Call
+  Request& request() override { return request_; }
+  std::string_view parameter(std::size_t index) const override { return parameters_.values[index]; }
+  void answer(std::string_view text) override;
+  void answer(std::string&& text) override;
+  void answer(Response&& response) override;
+  void answer_nothing() override;
+  void answer_not_found() override;
+  void start(std::coroutine_handle<> coroutine, detail::PromiseBase& promise, Finish finish) override;
+
+  // http::ExchangeHandler
+  void on_body() override { poll(); }
+  void on_writable() override { poll(); }
+  void on_half_close() override;
+  void on_disconnect(http::Disconnect reason) override;
+  void on_stop() override;
+  void on_cancel() override;
+
+ private:
+  // A stream whose peer reads as fast as it is written would otherwise never let go of the loop.
+  static constexpr std::size_t kBytesInStepMax = 256 * 1024;
+
+  // Inside of anything that may run the handler: the run isn't given back before the outermost of these ends.
+  class Entry {
+   public:
+    explicit Entry(HandlerRun& run) : run_(run) { ++run_.entered_; }
+    ~Entry();
+
+   private:
+    HandlerRun& run_;
+  };
+
+  void call_handler();
+  void answer_without_route(std::string_view path);
+  void decode_parameters();
+  void begin_head(int status, std::string_view content_type);
+  void add_field(std::string_view name, std::string_view value);
+  void answer_status(int status, std::string_view text);
+  void finish_with(http::Piece content);
+  void start_stream(Response&& response);
+  void finish_stream();
+  void on_coroutine_done() noexcept;
+  void destroy_coroutine();
+  void fail(std::exception_ptr exception) noexcept;
+  void cut_off();
+  void on_step();
+  void resume_waits();
+  void set_timer();
+
+  Dispatcher& dispatcher_;
+  http::Exchange* exchange_ = nullptr;
+  Request request_;
+  ResponseWriter writer_;
+  const Route* route_ = nullptr;
+  Captures parameters_;   // decoded
+  std::string decoded_;   // what of them isn't a part of the path as it was sent
+  std::coroutine_handle<> coroutine_;
+  Finish finish_ = nullptr;
+  std::unique_ptr<detail::Producer> producer_;  // of the stream; its coroutine uses it
+  detail::Wait* waits_ = nullptr;
+  std::unique_ptr<loop::Timer> timer_;  // made when first needed, then kept
+  loop::Deferred step_;
+  std::optional<std::stop_source> stop_source_;
+  http::RequestHead head_;  // once the exchange has gone
+  std::string peer_address_;
+  std::string chunk_;
+  std::vector<std::pair<std::string, std::string>> trailers_;
+  std::size_t bytes_in_step_ = 0;
+  int entered_ = 0;
+  bool has_trailers_ = false;
+  bool is_told_ = false;
+  bool is_cancelled_ = false;
+  bool is_disconnected_ = false;
+};
+
+}  // namespace outrider::app

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "server/loop_thread.h"
+
+#include <system_error>
+#include <utility>
+
+#include "loop/mailbox.h"
+#include "outrider/error.h"
+#include "server/own_thread.h"
+#include "server/thread_signals.h"
+
+namespace outrider::server {
+
+LoopThread::LoopThread(const Config& config, std::vector<net::BoundSocket> sockets, ApplicationSource& source,
+                       ApplicationSource::RequestStop request_stop)
+    : loop_(std::make_unique<loop::Loop>()),
+      application_(source.make(*loop_, std::move(request_stop))),
+      engine_(std::make_unique<Engine>(*loop_, config.limits, *application_)) {
+  engine_->service().server_field = config.server_header;
+  engine_->service().sends_date = config.date_header;
+  for (net::BoundSocket& socket : sockets) engine_->add_socket(std::move(socket));
+  engine_->start_listening(config.backlog);
+}
+
+LoopThread::~LoopThread() {
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    thread_.detach();
+  } else {
+    join();
+  }
+  engine_.reset();  // before what it uses, when the thread was never started
+  application_.reset();
+}
+
+void LoopThread::start(const void* server, Ended ended) {
+  try {
+    const ThreadSignals blocked;
+    thread_ = std::thread([this, server, ended = std::move(ended)]() mutable {
+      current_server = server;
+      // The caller's last reference to the server may be in `ended`: it must outlive this object's members.
+      const Ended last_call = std::move(ended);
+      run(last_call);
+    });
+  } catch (const std::system_error& error) {
+    throw Error(ErrorKind::Resource, "can't start a thread for the server", error.code().value());
+  }
+}
+
+void LoopThread::run(const Ended& ended) {
+  std::exception_ptr failure;
+  try {
+    loop_->run();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    has_ended_ = true;
+  }
+  engine_.reset();
+  application_.reset();
+  loop_.reset();
+  ended(report_.value_or(StopReport{}), failure);
+}
+
+void LoopThread::request_stop(const StopPolicy& policy) {
+  const std::lock_guard lock(mutex_);
+  if (!has_ended_) loop_->mailbox().post([this, policy] { drain(policy); });
+}
+
+void LoopThread::drain(const StopPolicy& policy) {
+  if (engine_ == nullptr) return;  // the mailbox's last delivery, at the end
+  engine_->drain(policy, [this](const StopReport& report) {
+    if (report_.has_value()) return;
+    report_ = report;
+    application_->end([this] { loop_->stop(); });
+  });
+}
+
+void LoopThread::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace outrider::server

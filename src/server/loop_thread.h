@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// One thread of a Server with its loop, its engine and its application. All three are made by the thread that starts
+// the server, so that what can fail has failed before the thread exists; they die on the thread itself, so that
+// nothing of them is left when it has ended.
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "loop/loop.h"
+#include "net/socket.h"
+#include "outrider/config.h"
+#include "outrider/stop.h"
+#include "server/engine.h"
+#include "server/hosted_application.h"
+
+namespace outrider::server {
+
+class LoopThread {
+ public:
+  /// Listens from now on; connections wait until start(). Throws Error.
+  LoopThread(const Config& config, std::vector<net::BoundSocket> sockets, ApplicationSource& source,
+             ApplicationSource::RequestStop request_stop);
+  /// Joins the thread; when that is the calling one, lets it end by itself.
+  ~LoopThread();
+  LoopThread(const LoopThread&) = delete;
+  LoopThread& operator=(const LoopThread&) = delete;
+
+  /// Starts the thread; `ended` is its last call, with what the stop did, or what the loop threw. Throws
+  /// Error(Resource).
+  using Ended = std::function<void(const StopReport& report, std::exception_ptr failure)>;
+  void start(const void* server, Ended ended);
+  /// Begins the stop, or hurries one that is under way. Thread: any.
+  void request_stop(const StopPolicy& policy);
+  /// Thread: any but its own, one at a time.
+  void join();
+
+ private:
+  void run(const Ended& ended);
+  void drain(const StopPolicy& policy);
+
+  std::mutex mutex_;      // guards has_ended_, and with it the loop's life against request_stop()
+  bool has_ended_ = false;
+  std::unique_ptr<loop::Loop> loop_;
+  std::unique_ptr<HostedApplication> application_;
+  std::unique_ptr<Engine> engine_;
+  std::optional<StopReport> report_;  // once the engine has been drained. Thread: loop only
+  std::thread thread_;
+};
+
+}  // namespace outrider::server

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "server/server_state.h"
+
+#include <utility>
+
+#include "outrider/error.h"
+#include "server/own_thread.h"
+#include "server/sockets.h"
+
+namespace outrider::server {
+namespace {
+
+void check_range(const char* name, int value, int least, int most) {
+  if (value >= least && value <= most) return;
+  throw Error(ErrorKind::Option, "Config::" + std::string(name) + " is " + std::to_string(value) +
+                                     ", and must be between " + std::to_string(least) + " and " + std::to_string(most));
+}
+
+// More would only be a mistake.
+constexpr int kThreadsMax = 1024;
+
+void check(const Config& config) {
+  check_range("port", config.port, 0, 65535);
+  check_range("threads", config.threads, 1, kThreadsMax);
+  check_range("offload_threads", config.offload_threads, 1, kThreadsMax);
+  check_range("backlog", config.backlog, 1, INT32_MAX);
+}
+
+}  // namespace
+
+ServerState::ServerState(Config config, std::unique_ptr<ApplicationSource> source)
+    : config_(std::move(config)),
+      default_policy_(config_.stop_policy.value_or(StopPolicy::beside_program())),
+      source_(std::move(source)) {}
+
+std::shared_ptr<ServerState> ServerState::start(Config config, std::unique_ptr<ApplicationSource> source) {
+  check(config);
+  const std::shared_ptr<ServerState> state(new ServerState(std::move(config), std::move(source)));
+  state->lifecycle_.advance(State::Starting);
+  state->make_threads();
+  state->start_threads();
+  state->log(LogLevel::Info, "serving at " + state->url_);
+  return state;
+}
+
+void ServerState::make_threads() {
+  std::vector<std::vector<net::BoundSocket>> sockets = bind_sockets(config_);
+  url_ = sockets[0][0].address().url("http");
+  port_ = sockets[0][0].address().port();
+  for (const net::BoundSocket& socket : sockets[0]) addresses_.push_back(socket.address().to_string());
+  for (std::vector<net::BoundSocket>& own : sockets) {
+    threads_.push_back(std::make_unique<LoopThread>(config_, std::move(own), *source_,
+                                                    [this](const StopPolicy& policy) { request_stop(policy); }));
+  }
+}
+
+void ServerState::start_threads() {
+  lifecycle_.advance(State::Ready);
+  threads_left_ = threads_.size();
+  std::size_t started = 0;
+  try {
+    for (; started < threads_.size(); ++started) {
+      // The thread keeps the state alive until its last call has returned.
+      threads_[started]->start(this, [self = shared_from_this()](const StopReport& report, std::exception_ptr failure) {
+        self->on_thread_end(report, std::move(failure));
+      });
+    }
+  } catch (const Error&) {
+    request_stop(StopPolicy::immediate());
+    for (; started < threads_.size(); ++started) on_thread_end({}, nullptr);
+    wait();
+    throw;
+  }
+}
+
+void ServerState::on_thread_end(const StopReport& report, std::exception_ptr failure) {
+  if (failure != nullptr) log(LogLevel::Error, "a loop thread ended by an exception; its connections were cut");
+  std::vector<std::function<void()>> callbacks;
+  {
+    const std::lock_guard lock(mutex_);
+    report_.completed += report.completed;
+    report_.disconnected += report.disconnected;
+    report_.cancelled += report.cancelled;
+    report_.aborted += report.aborted;
+    if (--threads_left_ > 0) return;
+    if (!lifecycle_.advance(State::Stopped)) lifecycle_.advance(State::Failed);
+    if (stop_began_ != std::chrono::steady_clock::time_point()) {
+      report_.elapsed =
+          std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - stop_began_);
+    }
+    callbacks.swap(callbacks_);
+  }
+  log(LogLevel::Info, report_.to_string());
+  ended_.notify_all();
+  for (const std::function<void()>& callback : callbacks) callback();
+}
+
+bool ServerState::is_running() const {
+  const std::lock_guard lock(mutex_);
+  return threads_left_ > 0;
+}
+
+bool ServerState::is_own_thread() const { return current_server == this; }
+
+void ServerState::request_stop(const StopPolicy& policy) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (lifecycle_.advance(State::Draining)) stop_began_ = std::chrono::steady_clock::now();
+  }
+  for (const std::unique_ptr<LoopThread>& thread : threads_) thread->request_stop(policy);
+}
+
+StopReport ServerState::wait() {
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [this] { return threads_left_ == 0; });
+  lock.unlock();
+  std::call_once(joined_, [this] { join_all(); });
+  return report_;  // nobody changes it any more
+}
+
+void ServerState::join_all() {
+  for (const std::unique_ptr<LoopThread>& thread : threads_) thread->join();
+  source_.reset();  // with the application's own threads
+}
+
+void ServerState::on_end(std::function<void()> callback) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (threads_left_ > 0) {
+      callbacks_.push_back(std::move(callback));
+      return;
+    }
+  }
+  callback();
+}
+
+void ServerState::log(LogLevel level, const std::string& message) const noexcept {
+  if (!config_.log) return;
+  try {
+    config_.log(level, message);
+  } catch (...) {  // NOLINT: the program's own callback; there is nobody left to tell
+  }
+}
+
+}  // namespace outrider::server

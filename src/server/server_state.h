@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What is behind a Server: its threads, and the one end that all who wait for it see.
+//
+// Thread: any, unless a method says otherwise.
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "outrider/config.h"
+#include "outrider/stop.h"
+#include "server/hosted_application.h"
+#include "server/lifecycle.h"
+#include "server/loop_thread.h"
+
+namespace outrider::server {
+
+class ServerState : public std::enable_shared_from_this<ServerState> {
+ public:
+  /// Returns a server that accepts connections. Throws Error; then nothing is left.
+  static std::shared_ptr<ServerState> start(Config config, std::unique_ptr<ApplicationSource> source);
+  ServerState(const ServerState&) = delete;
+  ServerState& operator=(const ServerState&) = delete;
+
+  const std::string& url() const { return url_; }
+  uint16_t port() const { return port_; }
+  const std::vector<std::string>& addresses() const { return addresses_; }
+  const StopPolicy& default_policy() const { return default_policy_; }
+  bool is_running() const;
+  /// The calling thread is one of the server's own, which can't wait for the server's end.
+  bool is_own_thread() const;
+
+  void request_stop(const StopPolicy& policy);
+  /// Until the threads have ended and were joined. Not on one of them.
+  StopReport wait();
+  /// `callback` is called once, on some thread, when all loops have ended; at once when they have.
+  void on_end(std::function<void()> callback);
+
+ private:
+  ServerState(Config config, std::unique_ptr<ApplicationSource> source);
+
+  void make_threads();
+  void start_threads();
+  void on_thread_end(const StopReport& report, std::exception_ptr failure);
+  void join_all();
+  void log(LogLevel level, const std::string& message) const noexcept;
+
+  const Config config_;
+  const StopPolicy default_policy_;
+  std::unique_ptr<ApplicationSource> source_;
+  std::string url_;
+  uint16_t port_ = 0;
+  std::vector<std::string> addresses_;
+
+  mutable std::mutex mutex_;  // guards what follows, up to callbacks_
+  std::condition_variable ended_;
+  Lifecycle lifecycle_;
+  std::size_t threads_left_ = 0;
+  std::chrono::steady_clock::time_point stop_began_;
+  StopReport report_;
+  std::vector<std::function<void()>> callbacks_;
+
+  std::once_flag joined_;
+  std::vector<std::unique_ptr<LoopThread>> threads_;  // immutable once started. Last: they use all of the above
+};
+
+}  // namespace outrider::server

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Conversations as data: what a client sends, and every byte that it is to be answered, however its bytes are cut
+// and whatever they travel over.
+
+#include <span>
+#include <string>
+
+namespace outrider::testing {
+
+struct Case {
+  std::string name;
+  std::string sent;
+  std::string received;
+  std::size_t handled;            // requests that reached the application
+  bool server_closes = false;     // the server ends its side after that
+  bool client_half_closes = false;  // the client ends its side once all is sent
+};
+
+std::span<const Case> cases();
+
+/// The answer to a peer's mistake.
+std::string error_answer(const std::string& status, const std::string& sentence);
+
+}  // namespace outrider::testing
