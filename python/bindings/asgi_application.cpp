@@ -70,6 +70,7 @@ bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
   PyRef scope = PyRef::steal(scopes_.make(exchange));
   PyRef context = PyRef::steal(PyContext_Copy(context_.get()));
   if (!send || !scope || !context) return false;
+  exchange_of(receive).set_scope(scope.get());
 
   PyObject* arguments[] = {nullptr, scope.get(), receive, send.get()};
   PyRef coroutine = PyRef::steal(

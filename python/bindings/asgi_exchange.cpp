@@ -272,9 +272,10 @@ void AsgiExchange::end_with_error() {
 }
 
 PyObject* AsgiExchange::describe() const {
-  if (exchange_ == nullptr) return PyUnicode_FromString("a finished request");
-  const std::string line = std::string(exchange_->head().method()) + " " + std::string(exchange_->head().target());
-  return PyUnicode_DecodeUTF8(line.data(), static_cast<Py_ssize_t>(line.size()), "replace");
+  PyObject* method = scope_ ? PyDict_GetItemWithError(scope_.get(), names().method) : nullptr;
+  PyObject* path = scope_ ? PyDict_GetItemWithError(scope_.get(), names().path) : nullptr;
+  if (method == nullptr || path == nullptr) return PyUnicode_FromString("a request");
+  return PyUnicode_FromFormat("%S %S", method, path);
 }
 
 }  // namespace outrider::python

@@ -50,6 +50,7 @@ class AsgiExchange final : public http::ExchangeHandler {
 
   // What the application's task came to.
 
+  void set_scope(PyObject* scope) { scope_ = PyRef::borrow(scope); }
   void set_task(PyObject* task) { task_ = PyRef::borrow(task); }
   /// The application has returned (`exception` null or None) or raised.
   void on_application_end(PyObject* exception);
@@ -70,6 +71,7 @@ class AsgiExchange final : public http::ExchangeHandler {
   AsgiApplication& application_;
   http::Exchange* exchange_;  // null once it has ended
   PyObject* self_;
+  PyRef scope_;                  // for describe()
   PyRef task_;                   // while the application runs
   PyRef keep_alive_;             // self_, while the exchange refers to this
   std::vector<PyRef> waiters_;

@@ -108,7 +108,7 @@ class PyEngine {
                                      root_path};
     application_ = std::make_unique<AsgiApplication>(options);
     engine_ = std::make_unique<server::Engine>(*loop_, limits_, *application_);
-    if (!server_header_) engine_->service().server_field.clear();
+    if (!server_header_) engine_->service().set_server({});
     engine_->service().sends_date = date_header_;
     engine_->log().keep(records_);
     for (net::BoundSocket& socket : sockets_) engine_->add_socket(std::move(socket));

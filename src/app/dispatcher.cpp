@@ -15,6 +15,13 @@ constexpr std::size_t kSpareRunsMax = 256;
 
 }  // namespace
 
+Site::Site(std::shared_ptr<const Router> router_in, std::function<void(LogLevel, std::string_view)> log_in,
+           std::function<void(const HandlerError&)> on_error_in, int offload_threads)
+    : router(std::move(router_in)),
+      log(std::move(log_in)),
+      on_error(std::move(on_error_in)),
+      offload_pool(offload_threads) {}
+
 void Site::report(const HandlerError& error) const noexcept {
   try {
     if (on_error) return on_error(error);

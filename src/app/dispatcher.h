@@ -22,6 +22,9 @@ namespace outrider::app {
 
 /// What the dispatchers of one server share: immutable, but for the pool. Thread: any.
 struct Site {
+  Site(std::shared_ptr<const Router> router, std::function<void(LogLevel, std::string_view)> log,
+       std::function<void(const HandlerError&)> on_error, int offload_threads);
+
   std::shared_ptr<const Router> router;  // shared with nobody who changes it; several servers may have it
   std::function<void(LogLevel, std::string_view)> log;
   std::function<void(const HandlerError&)> on_error;

@@ -17,7 +17,7 @@ namespace {
 class AppSource final : public server::ApplicationSource {
  public:
   AppSource(const App& app, const Config& config)
-      : site_{app.snapshot(), config.log, config.on_error, app::OffloadPool(config.offload_threads)} {}
+      : site_(app.snapshot(), config.log, config.on_error, config.offload_threads) {}
 
   std::unique_ptr<server::HostedApplication> make(loop::Loop& loop, RequestStop request_stop) override {
     return std::make_unique<app::Dispatcher>(loop, site_, std::move(request_stop));

@@ -13,15 +13,16 @@ void format_http_date(std::time_t time, char* to);
 
 class HttpDate {
  public:
-  /// The current date; valid until the next call.
-  std::string_view now() {
+  /// Whether the second has changed since the last call; now() is then to be read again.
+  bool changed() {
     const std::time_t time = std::time(nullptr);
-    if (time != formatted_) {
-      format_http_date(time, text_);
-      formatted_ = time;
-    }
-    return {text_, sizeof text_};
+    if (time == formatted_) return false;
+    format_http_date(time, text_);
+    formatted_ = time;
+    return true;
   }
+  /// The date as of the last call of changed().
+  std::string_view now() const { return {text_, sizeof text_}; }
 
  private:
   std::time_t formatted_ = -1;

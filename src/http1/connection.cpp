@@ -257,12 +257,12 @@ void Connection::refuse(ProtocolError error, http::Disconnect reason) {
 void Connection::write_error(ProtocolError error) {
   ResponseContext context;
   context.keep_alive = false;
-  if (service_.sends_date) context.date = service_.date.now();
-  context.server = service_.server_field;
+  context.date = service_.date_line();
+  context.server = service_.server_line();
   Buffer& out = queue_.buffer();
   ResponseWriter writer;
-  writer.begin(error.status(), out);
-  writer.add_field("content-type", "text/plain; charset=utf-8", out);
+  writer.begin(error.status());
+  writer.add_field("content-type", "text/plain; charset=utf-8");
   const std::string_view sentence = error.sentence();
   writer.frame_content(sentence.size() + 1, http::More::No, context, out);
   out.append(sentence);
@@ -272,10 +272,8 @@ void Connection::write_error(ProtocolError error) {
 // Tells the handler that its exchange is over, and reports it.
 void Connection::disconnect(http::Disconnect reason) {
   if (phase_ != Phase::Active || !is_dispatched_ || exchange_->is_response_complete()) return;
-  if (exchange_->has_open_head()) exchange_->drop_head();
   const http::RequestHead& head = exchange_->head();
   const int status = exchange_->has_sent_head() ? exchange_->status() : 0;
-  if (reason == http::Disconnect::Aborted) stop_stage_ = http::StopStage::Aborted;
   service_.observer.on_exchange_end(
       {head.method(), head.target(), head.minor_version(), status, microseconds(), stop_stage_, this});
   http::ExchangeHandler* handler = exchange_->handler();
@@ -288,12 +286,7 @@ void Connection::disconnect(http::Disconnect reason) {
 
 void Connection::flush() {
   if (phase_ == Phase::Closed) return;
-  // A head that the face has begun stays until its first content: it may still be dropped.
-  const bool holds_head = exchange_ != nullptr && exchange_->has_open_head();
-  const Buffer head = holds_head ? exchange_->take_open_head() : Buffer();
-  const net::WriteQueue::Flush result = queue_.flush(*stream_);
-  if (holds_head) exchange_->put_back_open_head(head);
-  if (result == net::WriteQueue::Flush::Broken) {
+  if (queue_.flush(*stream_) == net::WriteQueue::Flush::Broken) {
     // Not told at once: the flush may be running inside a call of the face.
     is_broken_ = true;
     return service_.loop.defer_step(step_);
@@ -411,11 +404,17 @@ bool Connection::is_streaming() const {
 
 int Connection::abort() {
   if (phase_ == Phase::Closed) return 0;
-  const int cut_off = is_busy() ? 1 : 0;
+  const int aborted = is_busy() ? 1 : 0;
+  stop_stage_ = http::StopStage::Aborted;
+  cut_off();
+  return aborted;
+}
+
+void Connection::cut_off() {
+  if (phase_ == Phase::Closed) return;
   disconnect(http::Disconnect::Aborted);
   stream_->reset_on_close();
   close();
-  return cut_off;
 }
 
 void Connection::close() {

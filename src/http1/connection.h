@@ -58,6 +58,8 @@ class Connection final : public http::ServedConnection,
   void on_body_wanted();
   void on_body_consumed();
   void on_response_complete();
+  /// The face gives the exchange up: the peer is to see that the response is incomplete.
+  void cut_off();
   /// The response under way is to say that the connection closes after it.
   bool is_last_exchange() const;
   /// What is still to come of the request's body is so little that reading it keeps the connection.

@@ -83,7 +83,7 @@ void Exchange::consume_body(std::size_t count) {
 void Exchange::want_body() {
   if (request_state_ != RequestState::Body || wants_body_) return;
   wants_body_ = true;
-  if (awaits_continue_ && !writer_.has_begun()) {
+  if (awaits_continue_ && !writer_.has_sent_head()) {
     // RFC 9110 §10.1.1: sent when the application asks for the content, so that it can refuse without having it.
     awaits_continue_ = false;
     connection_->queue().buffer().append("HTTP/1.1 100 Continue\r\n\r\n");
@@ -92,24 +92,18 @@ void Exchange::want_body() {
   connection_->on_body_wanted();
 }
 
-Buffer Exchange::take_open_head() { return writer_.take_head(connection_->queue().buffer()); }
-
-void Exchange::put_back_open_head(const Buffer& head) {
-  writer_.put_back_head(head, connection_->queue().buffer());
-}
-
-http::ResponseFault Exchange::begin_head(int status) { return writer_.begin(status, connection_->queue().buffer()); }
+http::ResponseFault Exchange::begin_head(int status) { return writer_.begin(status); }
 
 http::ResponseFault Exchange::add_field(std::string_view name, std::string_view value) {
-  return writer_.add_field(name, value, connection_->queue().buffer());
+  return writer_.add_field(name, value);
 }
 
-void Exchange::drop_head() { writer_.drop_head(connection_->queue().buffer()); }
+void Exchange::drop_head() { writer_.drop_head(); }
 
 void Exchange::end_informational() {
   Buffer& buffer = connection_->queue().buffer();
   // RFC 9110 §15.2: HTTP/1.0 has no informational responses; they are left out.
-  if (head_.minor_version() == 0) return writer_.drop_head(buffer);
+  if (head_.minor_version() == 0) return writer_.drop_head();
   writer_.end_informational(buffer);
   connection_->flush_soon();
 }
@@ -123,8 +117,8 @@ ResponseContext Exchange::response_context(http::More more) const {
   // (Continue), because whether the content comes or not can't be known then, and when too much of it may come.
   const bool body_is_lost = more == http::More::No && (awaits_continue_ || !connection_->can_discard_body());
   context.keep_alive = head_.wants_keep_alive() && !connection_->is_last_exchange() && !body_is_lost;
-  if (service.sends_date) context.date = service.date.now();
-  context.server = service.server_field;
+  context.date = service.date_line();
+  context.server = service.server_line();
   return context;
 }
 
@@ -171,7 +165,7 @@ bool Exchange::is_writable() { return connection_->is_writable(); }
 
 void Exchange::abort() {
   handler_ = nullptr;
-  connection_->abort();
+  connection_->cut_off();
 }
 
 }  // namespace outrider::http1

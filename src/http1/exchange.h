@@ -50,11 +50,6 @@ class Exchange final : public http::Exchange {
   /// The handler isn't to be called any more.
   void forget_handler() { handler_ = nullptr; }
   bool is_response_complete() const { return is_response_complete_; }
-  /// The face has begun a head, whose bytes lie at the end of the connection's queue and mustn't leave yet: taken out
-  /// for the length of a flush.
-  bool has_open_head() const { return writer_.has_begun() && !writer_.has_sent_head(); }
-  Buffer take_open_head();
-  void put_back_open_head(const Buffer& head);
   bool keeps_alive() const { return writer_.keeps_alive(); }
   int status() const { return writer_.status(); }
   bool wants_body() const { return wants_body_ && request_state_ == RequestState::Body; }

@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::string_view kCrlf = "\r\n";
 
+// Storage kept for the next head.
+constexpr std::size_t kKeepHeadBytes = 4 * 1024;
+
 void append_field(std::string_view name, std::string_view value, Buffer& out) {
   char* to = out.reserve(name.size() + value.size() + 4);
   std::memcpy(to, name.data(), name.size());
@@ -36,6 +39,7 @@ void append_number(uint64_t number, int base, Buffer& out) {
 
 // "HTTP/1.1 200 OK\r\n". RFC 9112 §2.3: the version is the server's own, also in the answer to HTTP/1.0.
 void append_status_line(int status, Buffer& out) {
+  if (status == 200) return out.append("HTTP/1.1 200 OK\r\n");
   out.append("HTTP/1.1 ");
   append_number(static_cast<uint64_t>(status), 10, out);
   out.append(' ');
@@ -56,24 +60,23 @@ bool is_valid_field(std::string_view name, std::string_view value, http::Respons
 
 }  // namespace
 
-ResponseWriter::Fault ResponseWriter::begin(int status, Buffer& out) {
-  OUTRIDER_CHECK(state_ == State::Idle);
+ResponseWriter::Fault ResponseWriter::begin(int status) {
+  OUTRIDER_CHECK(facts_.state == State::Idle);
   // 101 changes the protocol and is not an answer that an exchange can give.
   if (status < 100 || status > 999 || status == 101) return Fault::StatusInvalid;
-  state_ = status < 200 ? State::Informational : State::Head;
-  status_ = status;
-  head_start_ = out.size();
-  append_status_line(status, out);
+  facts_.state = status < 200 ? State::Informational : State::Head;
+  facts_.status = status;
+  append_status_line(status, head_);
   return Fault::None;
 }
 
-ResponseWriter::Fault ResponseWriter::add_field(std::string_view name, std::string_view value, Buffer& out) {
-  OUTRIDER_CHECK(state_ == State::Head || state_ == State::Informational);
+ResponseWriter::Fault ResponseWriter::add_field(std::string_view name, std::string_view value) {
+  OUTRIDER_CHECK(facts_.state == State::Head || facts_.state == State::Informational);
   Fault fault = Fault::None;
   if (!is_valid_field(name, value, fault)) return fault;
   bool drop = false;
   fault = on_known_field(name, value, drop);
-  if (fault == Fault::None && !drop) append_field(name, value, out);
+  if (fault == Fault::None && !drop) append_field(name, value, head_);
   return fault;
 }
 
@@ -82,10 +85,10 @@ ResponseWriter::Fault ResponseWriter::on_known_field(std::string_view name, std:
   using ascii::equals_ignore_case;
   switch (name.size()) {
     case 4:
-      has_date_ = has_date_ || equals_ignore_case(name, "date");
+      facts_.has_date = facts_.has_date || equals_ignore_case(name, "date");
       break;
     case 6:
-      has_server_ = has_server_ || equals_ignore_case(name, "server");
+      facts_.has_server = facts_.has_server || equals_ignore_case(name, "server");
       break;
     case 7:
       if (equals_ignore_case(name, "upgrade")) return Fault::FieldForbidden;
@@ -94,18 +97,18 @@ ResponseWriter::Fault ResponseWriter::on_known_field(std::string_view name, std:
       if (!equals_ignore_case(name, "connection") && !equals_ignore_case(name, "keep-alive")) break;
       // The application may ask for a close; all else about the connection is the server's alone.
       ascii::for_each_element(value, [this](std::string_view option) {
-        says_close_ = says_close_ || equals_ignore_case(option, "close");
+        facts_.says_close = facts_.says_close || equals_ignore_case(option, "close");
       });
       drop = true;
       break;
     case 14: {
       if (!equals_ignore_case(name, "content-length")) break;
       const std::string_view digits = ascii::trim(value);
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), content_length_);
-      if (error != std::errc() || end != digits.data() + digits.size() || has_content_length_) {
+      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), facts_.content_length);
+      if (error != std::errc() || end != digits.data() + digits.size() || facts_.has_content_length) {
         return Fault::ContentLengthInvalid;
       }
-      has_content_length_ = true;
+      facts_.has_content_length = true;
       drop = true;
       break;
     }
@@ -121,45 +124,40 @@ ResponseWriter::Fault ResponseWriter::on_known_field(std::string_view name, std:
   return Fault::None;
 }
 
-void ResponseWriter::drop_head(Buffer& out) {
-  OUTRIDER_CHECK(state_ != State::Content);
-  if (state_ != State::Idle) out.truncate(head_start_);
+void ResponseWriter::reset() {
+  head_.recycle(kKeepHeadBytes);
+  facts_ = Facts();
+}
+
+void ResponseWriter::drop_head() {
+  OUTRIDER_CHECK(facts_.state != State::Content);
   reset();
 }
 
 void ResponseWriter::end_informational(Buffer& out) {
-  OUTRIDER_CHECK(state_ == State::Informational);
+  OUTRIDER_CHECK(facts_.state == State::Informational);
+  out.append(head_.view());
   out.append(kCrlf);
-  const bool has_trailers = has_trailers_;  // of the response that is still to come
   reset();
-  has_trailers_ = has_trailers;
-}
-
-Buffer ResponseWriter::take_head(Buffer& out) const {
-  Buffer head;
-  head.append(out.view().substr(head_start_));
-  out.truncate(head_start_);
-  return head;
-}
-
-void ResponseWriter::put_back_head(const Buffer& head, Buffer& out) {
-  head_start_ = out.size();
-  out.append(head.view());
 }
 
 ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More more, const ResponseContext& context,
                                                     Buffer& out) {
-  OUTRIDER_CHECK(state_ == State::Head || state_ == State::Content);
-  const bool is_first = state_ == State::Head;
-  if (is_first) is_head_response_ = context.is_head;
+  OUTRIDER_CHECK(facts_.state == State::Head || facts_.state == State::Content);
+  const bool is_first = facts_.state == State::Head;
+  if (is_first) facts_.is_head_response = context.is_head;
   Frame frame;
   frame.fault = account(size, more);
   // A wrong length is found before the head leaves where that can be, so that the peer gets a proper error.
   if (frame.fault != Fault::None) return frame;
-  if (is_first) close_head(size, more, context, out);
-  if (is_head_response_ || framing_ == Framing::None) return frame;
+  if (is_first) {
+    close_head(size, more, context);
+    out.append(head_.view());
+    head_.clear();
+  }
+  if (facts_.is_head_response || facts_.framing == Framing::None) return frame;
   frame.sends_content = size > 0;
-  if (framing_ != Framing::Chunked) return frame;
+  if (facts_.framing != Framing::Chunked) return frame;
   // RFC 9112 §7.1. An empty piece makes no chunk: that would be the last one.
   if (size > 0) {
     append_number(size, 16, out);
@@ -167,7 +165,7 @@ ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More mo
     frame.suffix = kCrlf;
   }
   if (more == http::More::No) {
-    if (has_trailers_) {
+    if (facts_.has_trailers) {
       frame.suffix = size > 0 ? "\r\n0\r\n" : "0\r\n";
     } else {
       frame.suffix = size > 0 ? "\r\n0\r\n\r\n" : "0\r\n\r\n";
@@ -177,62 +175,65 @@ ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More mo
 }
 
 ResponseWriter::Fault ResponseWriter::account(uint64_t size, http::More more) {
-  content_sent_ += size;
+  facts_.content_sent += size;
   // A response to HEAD (or a 304) may give the length of content that isn't sent.
-  const bool may_be_empty = content_sent_ == 0 && (http::forbids_content(status_) || is_head_response_);
-  if (!has_content_length_ || may_be_empty) return Fault::None;
-  if (content_sent_ > content_length_) return Fault::BodyTooLong;
-  if (more == http::More::No && content_sent_ < content_length_) return Fault::BodyTooShort;
+  const bool may_be_empty = facts_.content_sent == 0 && (http::forbids_content(facts_.status) || facts_.is_head_response);
+  if (!facts_.has_content_length || may_be_empty) return Fault::None;
+  if (facts_.content_sent > facts_.content_length) return Fault::BodyTooLong;
+  if (more == http::More::No && facts_.content_sent < facts_.content_length) return Fault::BodyTooShort;
   return Fault::None;
 }
 
-// Writes the fields that depend on the content and the connection, and the empty line.
-void ResponseWriter::close_head(uint64_t size, http::More more, const ResponseContext& context, Buffer& out) {
-  state_ = State::Content;
-  if (!has_date_ && !context.date.empty()) append_field("date", context.date, out);
-  if (!has_server_ && !context.server.empty()) append_field("server", context.server, out);
-
-  // RFC 9112 §6.1, §6.2; RFC 9110 §8.6: no Content-Length in a 204. A 304 keeps the one it was given.
-  if (status_ == 204 || (status_ == 304 && !has_content_length_)) {
-    framing_ = Framing::None;
-  } else if (has_content_length_ && !has_trailers_) {
-    framing_ = status_ == 304 ? Framing::None : Framing::Length;
-    out.append("content-length: ");
-    append_number(content_length_, 10, out);
-    out.append(kCrlf);
-  } else if (is_head_response_ && size == 0) {
-    framing_ = Framing::None;  // the application made no content for HEAD: what GET would have sent isn't known
-  } else if (more == http::More::No && !has_trailers_) {
-    framing_ = Framing::Length;
-    out.append("content-length: ");
-    append_number(size, 10, out);
-    out.append(kCrlf);
-  } else if (context.is_http11) {
-    framing_ = Framing::Chunked;
-    out.append("transfer-encoding: chunked\r\n");
-  } else {
-    framing_ = Framing::UntilClose;
-    has_trailers_ = false;  // HTTP/1.0 has no place for them
-  }
-
-  keeps_alive_ = context.keep_alive && !says_close_ && (framing_ != Framing::UntilClose || is_head_response_);
-  if (!keeps_alive_) {
-    out.append("connection: close\r\n");
+// Adds the fields that depend on the content and the connection, and the empty line.
+void ResponseWriter::close_head(uint64_t size, http::More more, const ResponseContext& context) {
+  facts_.state = State::Content;
+  if (!facts_.has_date) head_.append(context.date);
+  if (!facts_.has_server) head_.append(context.server);
+  choose_framing(size, more, context.is_http11);
+  facts_.keeps_alive = context.keep_alive && !facts_.says_close && (facts_.framing != Framing::UntilClose || facts_.is_head_response);
+  if (!facts_.keeps_alive) {
+    head_.append("connection: close\r\n");
   } else if (!context.is_http11) {
-    out.append("connection: keep-alive\r\n");
+    head_.append("connection: keep-alive\r\n");
   }
-  out.append(kCrlf);
+  head_.append(kCrlf);
+}
+
+// RFC 9112 §6.1 and §6.2, RFC 9110 §8.6.
+void ResponseWriter::choose_framing(uint64_t size, http::More more, bool is_http11) {
+  const auto add_length = [this](uint64_t length) {
+    head_.append("content-length: ");
+    append_number(length, 10, head_);
+    head_.append(kCrlf);
+  };
+  if (facts_.status == 204 || (facts_.status == 304 && !facts_.has_content_length)) {
+    facts_.framing = Framing::None;  // no Content-Length in a 204; a 304 keeps the one it was given
+  } else if (facts_.has_content_length && !facts_.has_trailers) {
+    facts_.framing = facts_.status == 304 ? Framing::None : Framing::Length;
+    add_length(facts_.content_length);
+  } else if (facts_.is_head_response && size == 0) {
+    facts_.framing = Framing::None;  // the application made no content for HEAD: what GET would have sent isn't known
+  } else if (more == http::More::No && !facts_.has_trailers) {
+    facts_.framing = Framing::Length;
+    add_length(size);
+  } else if (is_http11) {
+    facts_.framing = Framing::Chunked;
+    head_.append("transfer-encoding: chunked\r\n");
+  } else {
+    facts_.framing = Framing::UntilClose;
+    facts_.has_trailers = false;  // HTTP/1.0 has no place for them
+  }
 }
 
 ResponseWriter::Fault ResponseWriter::add_trailer(std::string_view name, std::string_view value, Buffer& out) {
   Fault fault = Fault::None;
   if (!is_valid_field(name, value, fault)) return fault;
-  if (framing_ == Framing::Chunked && !is_head_response_) append_field(name, value, out);
+  if (facts_.framing == Framing::Chunked && !facts_.is_head_response) append_field(name, value, out);
   return Fault::None;
 }
 
 void ResponseWriter::end_trailers(Buffer& out) {
-  if (framing_ == Framing::Chunked && !is_head_response_) out.append(kCrlf);
+  if (facts_.framing == Framing::Chunked && !facts_.is_head_response) out.append(kCrlf);
 }
 
 }  // namespace outrider::http1

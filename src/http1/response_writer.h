@@ -18,30 +18,28 @@ namespace outrider::http1 {
 /// What a response must know of its request.
 struct ResponseContext {
   bool is_http11 = true;
-  bool is_head = false;     // answers HEAD: no content is sent
-  bool keep_alive = true;   // the connection is to be kept, as far as the request and the server are concerned
-  std::string_view date;    // the value of the Date field; empty for none
-  std::string_view server;  // the value of the Server field; empty for none
+  bool is_head = false;       // answers HEAD: no content is sent
+  bool keep_alive = true;     // the connection is to be kept, as far as the request and the server are concerned
+  std::string_view date;      // the Date field's line, with its CRLF; empty for none
+  std::string_view server;    // the Server field's line, with its CRLF; empty for none
 };
 
 class ResponseWriter {
  public:
   using Fault = http::ResponseFault;
 
-  /// Starts over for another exchange.
-  void reset() { *this = ResponseWriter(); }
+  /// Starts over for another exchange; large storage is given back.
+  void reset();
 
-  /// Begins a head in `out`.
-  Fault begin(int status, Buffer& out);
-  /// Adds a field to the head in `out`.
-  Fault add_field(std::string_view name, std::string_view value, Buffer& out);
-  /// Takes the head out of `out` again.
-  void drop_head(Buffer& out);
+  /// Begins a head; it is kept here until its first content.
+  Fault begin(int status);
+  /// Adds a field to the head.
+  Fault add_field(std::string_view name, std::string_view value);
+  /// Forgets the head.
+  void drop_head();
+  /// Ends an informational head and writes it to `out`.
   void end_informational(Buffer& out);
-  /// Takes the bytes of an unfinished head out of `out`, and puts them to the end of it again.
-  Buffer take_head(Buffer& out) const;
-  void put_back_head(const Buffer& head, Buffer& out);
-  void expect_trailers() { has_trailers_ = true; }
+  void expect_trailers() { facts_.has_trailers = true; }
 
   /// What write() has to put around a piece of content.
   struct Frame {
@@ -55,34 +53,39 @@ class ResponseWriter {
   Fault add_trailer(std::string_view name, std::string_view value, Buffer& out);
   void end_trailers(Buffer& out);
 
-  bool has_begun() const { return state_ != State::Idle; }
-  bool has_sent_head() const { return state_ == State::Content; }
-  bool has_trailers() const { return has_trailers_; }
-  int status() const { return status_; }
+  bool has_begun() const { return facts_.state != State::Idle; }
+  bool has_sent_head() const { return facts_.state == State::Content; }
+  bool has_trailers() const { return facts_.has_trailers; }
+  int status() const { return facts_.status; }
   /// Whether the connection persists after this response; decided with the first content.
-  bool keeps_alive() const { return keeps_alive_; }
+  bool keeps_alive() const { return facts_.keeps_alive; }
 
  private:
   enum class State { Idle, Head, Informational, Content };
   enum class Framing { None, Length, Chunked, UntilClose };
 
   Fault on_known_field(std::string_view name, std::string_view value, bool& drop);
-  void close_head(uint64_t size, http::More more, const ResponseContext& context, Buffer& out);
+  void close_head(uint64_t size, http::More more, const ResponseContext& context);
+  void choose_framing(uint64_t size, http::More more, bool is_http11);
   Fault account(uint64_t size, http::More more);
 
-  State state_ = State::Idle;
-  Framing framing_ = Framing::None;
-  int status_ = 0;
-  std::size_t head_start_ = 0;   // in `out`
-  uint64_t content_length_ = 0;  // as the application declared it
-  uint64_t content_sent_ = 0;
-  bool has_content_length_ = false;
-  bool has_trailers_ = false;
-  bool has_date_ = false;
-  bool has_server_ = false;
-  bool says_close_ = false;
-  bool keeps_alive_ = true;
-  bool is_head_response_ = false;
+  struct Facts {
+    State state = State::Idle;
+    Framing framing = Framing::None;
+    int status = 0;
+    uint64_t content_length = 0;  // as the application declared it
+    uint64_t content_sent = 0;
+    bool has_content_length = false;
+    bool has_trailers = false;
+    bool has_date = false;
+    bool has_server = false;
+    bool says_close = false;
+    bool keeps_alive = true;
+    bool is_head_response = false;
+  };
+
+  Buffer head_;
+  Facts facts_;
 };
 
 }  // namespace outrider::http1

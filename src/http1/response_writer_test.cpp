@@ -37,10 +37,10 @@ struct Response {
   explicit Response(ResponseContext of = {}) : context(of) {}
 
   Fault begin(int status, const Fields& fields = {}) {
-    const Fault fault = writer.begin(status, out);
+    const Fault fault = writer.begin(status);
     if (fault != Fault::None) return fault;
     for (const auto& [name, value] : fields) {
-      if (const Fault bad = writer.add_field(name, value, out); bad != Fault::None) return bad;
+      if (const Fault bad = writer.add_field(name, value); bad != Fault::None) return bad;
     }
     return Fault::None;
   }
@@ -173,7 +173,7 @@ TEST_CASE("a field that would break the response is refused and leaves no trace"
     INFO(row.name, ": ", row.value);
     Response response;
     REQUIRE(response.begin(200) == Fault::None);
-    CHECK(response.writer.add_field(row.name, row.value, response.out) == row.fault);
+    CHECK(response.writer.add_field(row.name, row.value) == row.fault);
     CHECK(response.bytes() == "HTTP/1.1 200 OK\r\n");
   }
   CHECK(Response().begin(200, {{"content-length", "1"}, {"Content-Length", "1"}}) == Fault::ContentLengthInvalid);
@@ -217,7 +217,7 @@ TEST_CASE("a head that was begun can be replaced before it is sent") {
   Response response;
   response.out.append("what is before it stays|");
   REQUIRE(response.begin(200, {{"x", "y"}, {"content-length", "5"}, {"connection", "close"}}) == Fault::None);
-  response.writer.drop_head(response.out);
+  response.writer.drop_head();
   CHECK(!response.writer.has_begun());
   REQUIRE(response.begin(500) == Fault::None);
   REQUIRE(response.write("no", More::No) == Fault::None);
@@ -236,7 +236,7 @@ TEST_CASE("an unfinished head can be taken out for a while") {
   response.out.append("other|");
   response.writer.put_back_head(head, response.out);
   CHECK(response.bytes() == "other|HTTP/1.1 200 OK\r\na: b\r\n");
-  response.writer.drop_head(response.out);
+  response.writer.drop_head();
   CHECK(response.bytes() == "other|");
 }
 

@@ -18,6 +18,16 @@ Service::Service(loop::Loop& loop_in, const Limits& limits_in, http::ConnectionO
 
 Service::~Service() = default;
 
+std::string_view Service::date_line() {
+  if (!sends_date) return {};
+  if (date_.changed()) date_line_ = "date: " + std::string(date_.now()) + "\r\n";
+  return date_line_;
+}
+
+void Service::set_server(std::string_view value) {
+  server_line_ = value.empty() ? std::string() : "server: " + std::string(value) + "\r\n";
+}
+
 std::unique_ptr<Exchange> Service::acquire_exchange() {
   if (spare_.empty()) return std::make_unique<Exchange>(limits);
   std::unique_ptr<Exchange> exchange = std::move(spare_.back());

@@ -29,18 +29,25 @@ struct Service {
   std::unique_ptr<Exchange> acquire_exchange();
   void release_exchange(std::unique_ptr<Exchange> exchange);
 
+  /// The lines of the Date and the Server field as responses send them; empty when they aren't to.
+  std::string_view date_line();
+  std::string_view server_line() const { return server_line_; }
+  /// The value of the Server field; empty for none.
+  void set_server(std::string_view value);
+
   loop::Loop& loop;
   Limits limits;
   http::ConnectionObserver& observer;
   http::Application* application = nullptr;  // set before the first connection
   loop::DeadlineWheel deadlines;
   net::BufferPool buffers;
-  HttpDate date;
-  std::string server_field = "outrider";  // empty: no Server field
   bool sends_date = true;
   bool is_draining = false;
 
  private:
+  HttpDate date_;
+  std::string date_line_;
+  std::string server_line_ = "server: outrider\r\n";
   std::vector<std::unique_ptr<Exchange>> spare_;
 };
 

@@ -16,7 +16,7 @@ LoopThread::LoopThread(const Config& config, std::vector<net::BoundSocket> socke
     : loop_(std::make_unique<loop::Loop>()),
       application_(source.make(*loop_, std::move(request_stop))),
       engine_(std::make_unique<Engine>(*loop_, config.limits, *application_)) {
-  engine_->service().server_field = config.server_header;
+  engine_->service().set_server(config.server_header);
   engine_->service().sends_date = config.date_header;
   for (net::BoundSocket& socket : sockets) engine_->add_socket(std::move(socket));
   engine_->start_listening(config.backlog);

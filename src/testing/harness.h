@@ -64,7 +64,7 @@ class Harness {
       : transport_(transport), engine_(std::make_unique<Engine>(loop_, limits, application_)) {
     // Responses are then the same at any time and in any version.
     engine_->service().sends_date = false;
-    engine_->service().server_field.clear();
+    engine_->service().set_server({});
     if (transport == Transport::Memory) return;
     net::BoundSocket socket = transport == Transport::Tcp
                                   ? net::BoundSocket::tcp("127.0.0.1", 0, net::PortSharing::Exclusive)
