@@ -28,11 +28,6 @@ PyRef take_exception() {
 #endif
 }
 
-bool ends_the_process(PyObject* exception) {
-  return PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) != 0 ||
-         PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) != 0;
-}
-
 }  // namespace
 
 AsgiApplication::AsgiApplication(const Options& options)
@@ -41,6 +36,7 @@ AsgiApplication::AsgiApplication(const Options& options)
       create_future_(PyRef::steal(PyObject_GetAttr(options.loop, names().create_future))),
       on_exception_(PyRef::borrow(options.on_exception)),
       on_incomplete_(PyRef::borrow(options.on_incomplete)),
+      as_coroutine_(PyRef::borrow(options.as_coroutine)),
       disconnected_error_(PyRef::borrow(options.disconnected_error)),
       protocol_error_(PyRef::borrow(options.protocol_error)),
       tasks_(PyRef::steal(PySet_New(nullptr))),
@@ -76,16 +72,18 @@ bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
   PyRef coroutine = PyRef::steal(
       PyObject_Vectorcall(app_.get(), arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   if (!coroutine) return false;
+  if (!PyCoro_CheckExact(coroutine.get()) && PyObject_HasAttrString(coroutine.get(), "send") == 0) {
+    // Some other awaitable, a Future for example: a Task takes coroutines only.
+    coroutine = PyRef::steal(PyObject_CallOneArg(as_coroutine_.get(), coroutine.get()));
+    if (!coroutine) return false;
+  }
 
   // The task is named after the path: that is what shows in its repr and in a debugger.
   PyObject* path = PyDict_GetItemWithError(scope.get(), names().path);
   PyRef name = PyRef::borrow(path == nullptr ? names().http : path);
   PyRef task = PyRef::steal(tasks_starter_.start(coroutine.get(), context.get(), name.get()));
-  if (PyErr_Occurred() != nullptr) keep_pending();
-  if (!task) {
-    if (pending_exception_) PyErr_SetString(PyExc_RuntimeError, "the application's task could not be started");
-    return false;
-  }
+  if (!task) return false;
+  PyErr_Clear();  // KeyboardInterrupt and SystemExit leave the step; the task has them, too
 
   PyRef done = PyRef::steal(PyObject_CallOneArg(done_method_.get(), task.get()));
   if (!done) return false;
@@ -135,22 +133,6 @@ void AsgiApplication::report_incomplete(AsgiExchange& exchange, bool has_started
   PyRef result = PyRef::steal(PyObject_CallFunctionObjArgs(on_incomplete_.get(), line.get(),
                                                            has_started ? Py_True : Py_False, nullptr));
   if (!result) PyErr_WriteUnraisable(on_incomplete_.get());
-}
-
-void AsgiApplication::keep_pending() {
-  PyRef exception = take_exception();
-  if (exception && ends_the_process(exception.get())) {
-    pending_exception_ = std::move(exception);
-  } else if (exception) {
-    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
-  }
-}
-
-bool AsgiApplication::raise_pending() {
-  if (!pending_exception_) return false;
-  const PyRef exception = std::move(pending_exception_);
-  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
-  return true;
 }
 
 }  // namespace outrider::python

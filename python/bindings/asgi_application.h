@@ -28,13 +28,19 @@ class AsgiApplication final : public http::Application {
     PyObject* state;                // the lifespan's state dict, or null
     PyObject* on_exception;         // called as on_exception(request_line, exception)
     PyObject* on_incomplete;        // called as on_incomplete(request_line, has_started)
+    PyObject* as_coroutine;         // an async function that awaits its argument
     PyObject* disconnected_error;   // what send() raises when the peer is gone
     PyObject* protocol_error;       // what send() raises when the message breaks the rules
     std::string root_path;
   };
 
-  /// Throws nanobind's python_error.
+  /// Throws nanobind's python_error. Counted: a task that outlives the engine (it swallowed its cancellation) still
+  /// reports here when it ends. The maker has the first reference.
   explicit AsgiApplication(const Options& options);
+  void retain() { ++references_; }
+  void release() {
+    if (--references_ == 0) delete this;
+  }
 
   // http::Application
   void on_request(http::Exchange& exchange) override;
@@ -51,18 +57,16 @@ class AsgiApplication final : public http::Application {
 
   /// The tasks that are still running, background tasks behind a complete response included: a set.
   PyObject* tasks() const { return tasks_.get(); }
-  /// An exception that must leave the pass (KeyboardInterrupt, SystemExit): sets it, and returns true.
-  bool raise_pending();
 
  private:
+  ~AsgiApplication() override = default;
   bool start(PyObject* receive, http::Exchange& exchange);
   bool is_disconnection(PyObject* exception) const;
-  void keep_pending();
 
-  PyRef app_, context_, create_future_, on_exception_, on_incomplete_, disconnected_error_, protocol_error_;
+  PyRef app_, context_, create_future_, on_exception_, on_incomplete_, as_coroutine_, disconnected_error_, protocol_error_;
   PyRef tasks_;
+  int references_ = 1;  // changed under the GIL
   unsigned long thread_ = PyThread_get_thread_ident();
-  PyRef pending_exception_;
   PyRef done_method_;       // asyncio.Task.done, unbound
   PyRef exception_method_;  // asyncio.Task.exception, unbound
   ScopeFactory scopes_;

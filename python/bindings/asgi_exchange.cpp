@@ -35,8 +35,11 @@ bool refuse(PyObject* exception, const char* format, PyObject* culprit) {
 
 AsgiExchange::AsgiExchange(AsgiApplication& application, http::Exchange& exchange, PyObject* self)
     : application_(application), exchange_(&exchange), self_(self), keep_alive_(PyRef::borrow(self)) {
+  application.retain();
   exchange.set_handler(this);
 }
+
+AsgiExchange::~AsgiExchange() { application_.release(); }
 
 void AsgiExchange::on_half_close() {
   // The peer has probably gone: receive() says so. What is sent is still written, in case it only stopped sending.

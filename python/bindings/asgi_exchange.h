@@ -22,6 +22,7 @@ class AsgiExchange final : public http::ExchangeHandler {
  public:
   /// `self` is the Python object that this is part of (borrowed: it outlives this).
   AsgiExchange(AsgiApplication& application, http::Exchange& exchange, PyObject* self);
+  ~AsgiExchange();
 
   // http::ExchangeHandler
   void on_body() override { wake(); }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 #include "asgi_application.h"
@@ -55,6 +56,10 @@ void set_limits(Limits& limits, const nb::dict& values) {
   seconds("write_timeout", limits.write_timeout);
 }
 
+struct Release {
+  void operator()(AsgiApplication* application) const { application->release(); }
+};
+
 class PyEngine {
  public:
   PyEngine(const nb::dict& limits, bool server_header, bool date_header, std::size_t records) : process_(getpid()) {
@@ -103,20 +108,22 @@ class PyEngine {
                                      state.is_none() ? nullptr : state.ptr(),
                                      nb::handle(callbacks["on_exception"]).ptr(),
                                      nb::handle(callbacks["on_incomplete"]).ptr(),
+                                     nb::handle(callbacks["as_coroutine"]).ptr(),
                                      nb::handle(callbacks["disconnected_error"]).ptr(),
                                      nb::handle(callbacks["protocol_error"]).ptr(),
                                      root_path};
-    application_ = std::make_unique<AsgiApplication>(options);
+    application_.reset(new AsgiApplication(options));
     engine_ = std::make_unique<server::Engine>(*loop_, limits_, *application_);
     if (!server_header_) engine_->service().set_server({});
     engine_->service().sends_date = date_header_;
     engine_->log().keep(records_);
     for (net::BoundSocket& socket : sockets_) engine_->add_socket(std::move(socket));
     sockets_.clear();
-    host_ = std::make_unique<HostLoop>(host.ptr(), *loop_, [this] { return !application_->raise_pending(); });
+    host_ = std::make_unique<HostLoop>(host.ptr(), *loop_);
   }
 
   void listen(int backlog) {
+    check_attached();
     try {
       engine_->start_listening(backlog);
     } catch (const Error& error) {
@@ -127,6 +134,7 @@ class PyEngine {
 
   // callback(client, method, target, http_version, status, microseconds) for each exchange that ended.
   void set_access_log(nb::object callback) {
+    check_attached();
     access_log_ = std::move(callback);
     engine_->on_record([this](const http::ExchangeRecord& record) {
       nb::object result = nb::steal(PyObject_CallFunction(
@@ -139,6 +147,7 @@ class PyEngine {
   }
 
   void drain(double grace, double disconnect, double cancel, bool streams_have_grace, nb::object done) {
+    check_attached();
     const StopPolicy policy{milliseconds(grace), milliseconds(disconnect), milliseconds(cancel), streams_have_grace};
     auto* callback = done.release().ptr();  // given back in the call, which comes exactly once
     engine_->drain(policy, [callback](const StopReport& report) {
@@ -187,6 +196,10 @@ class PyEngine {
   }
 
  private:
+  void check_attached() const {
+    if (engine_ == nullptr) throw std::runtime_error("the engine is not attached to an event loop");
+  }
+
   template <class Bind>
   void add(Bind bind) {
     try {
@@ -206,7 +219,7 @@ class PyEngine {
   std::vector<net::Address> addresses_;
   nb::object access_log_;
   std::unique_ptr<loop::Loop> loop_;
-  std::unique_ptr<AsgiApplication> application_;
+  std::unique_ptr<AsgiApplication, Release> application_;
   std::unique_ptr<server::Engine> engine_;
   std::unique_ptr<HostLoop> host_;
 };

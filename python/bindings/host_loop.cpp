@@ -3,8 +3,6 @@
 
 #include <nanobind/nanobind.h>
 
-#include <utility>
-
 #include "names.h"
 
 namespace outrider::python {
@@ -23,10 +21,9 @@ HostLoop* owner(PyObject* self) { return static_cast<HostLoop*>(PyCapsule_GetCon
 
 }  // namespace
 
-HostLoop::HostLoop(PyObject* host, loop::Loop& loop, std::function<bool()> after_pass)
+HostLoop::HostLoop(PyObject* host, loop::Loop& loop)
     : host_(PyRef::borrow(host)),
       loop_(loop),
-      after_pass_(std::move(after_pass)),
       call_soon_(PyRef::steal(PyObject_GetAttr(host, names().call_soon))),
       call_later_(PyRef::steal(PyObject_GetAttr(host, names().call_later))) {
   static PyMethodDef pass_definition = definition("outrider_pass", &HostLoop::pass_cb);
@@ -69,9 +66,7 @@ void HostLoop::detach() {
 bool HostLoop::pass() {
   const std::chrono::milliseconds delay = loop_.pass();
   // The pass may have detached us (a stop that was over at once).
-  if (!owner_) return after_pass_();
-  if (!after_pass_()) return false;
-  if (delay.count() < 0) return true;
+  if (!owner_ || delay.count() < 0) return true;
   return delay.count() == 0 ? schedule_soon() : schedule_timer(delay);
 }
 

@@ -8,7 +8,8 @@
 
 #include <Python.h>
 
-#include <functional>
+#include <chrono>
+#include <cstdint>
 
 #include "loop/loop.h"
 #include "py_ref.h"
@@ -17,9 +18,8 @@ namespace outrider::python {
 
 class HostLoop {
  public:
-  /// `after_pass` may set a Python error, which then leaves the host's callback; it returns false for that.
-  /// Both must outlive this. Throws nanobind's python_error.
-  HostLoop(PyObject* host, loop::Loop& loop, std::function<bool()> after_pass);
+  /// `loop` must outlive this. Throws nanobind's python_error.
+  HostLoop(PyObject* host, loop::Loop& loop);
   ~HostLoop();
   HostLoop(const HostLoop&) = delete;
   HostLoop& operator=(const HostLoop&) = delete;
@@ -37,7 +37,6 @@ class HostLoop {
 
   PyRef host_;
   loop::Loop& loop_;
-  std::function<bool()> after_pass_;
   PyRef call_soon_, call_later_;
   PyRef soon_callback_, timer_callback_;
   PyRef timer_handle_;

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,17 +15,17 @@ from outrider._server import Server
 from outrider._stop import StopReport
 
 
-def serve(app: Any, **options: Any) -> Server:
+def serve(app: Any, *, sockets: Sequence[socket.socket] | None = None, **options: Any) -> Server:
     """A server over ``app``, not started yet: ``with outrider.serve(app) as server:``, or ``.start()``.
 
-    ``options`` are ``Config``'s fields; ``port`` is 0 (any free one) unless given. ``sockets`` may be a list of
-    bound sockets to serve on. Raises ``TypeError`` for an unknown option, ``ValueError`` for a bad value.
+    ``options`` are ``Config``'s fields; ``port`` is 0 (any free one) unless given. ``sockets`` are bound sockets to
+    serve on instead of the configured address; they stay the caller's. Raises ``TypeError`` for an unknown option, ``ValueError`` for a bad value.
     """
     options.setdefault("port", 0)
-    return Server(Config(app, **options))
+    return Server(Config(app, **options), sockets)
 
 
-def run(app: Any, *, sockets: Sequence[Any] | None = None, **options: Any) -> StopReport:
+def run(app: Any, *, sockets: Sequence[socket.socket] | None = None, **options: Any) -> StopReport:
     """Serves ``app`` in the foreground until SIGINT or SIGTERM, and returns what the stop did.
 
     ``options`` are ``Config``'s fields. Raises ``StartError`` when the server can't start. While it runs, and only

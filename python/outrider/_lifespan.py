@@ -43,8 +43,9 @@ class Lifespan:
             message = self._startup_answer.result()
             if message is None:
                 return
-            await self._end_task()
-            raise LifespanError("the application's startup failed" + (f": {message}" if message else ""))
+            error = await self._end_task()
+            raise LifespanError("the application's startup failed" + (f": {message}" if message else "")) from error
+        error: BaseException | None
         error = self._task.exception() if not self._task.cancelled() else asyncio.CancelledError()
         if self._mode == "auto" and not self._has_received:
             # ASGI: an application that raises for this scope type doesn't support it.
@@ -63,8 +64,8 @@ class Lifespan:
         await asyncio.wait({self._task, self._shutdown_answer}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if self._shutdown_answer.done():
             message = self._shutdown_answer.result()
-            await self._end_task()
-            return ("completed", None) if message is None else ("failed", LifespanError(message))
+            error = await self._end_task()
+            return ("completed", None) if message is None else ("failed", error or LifespanError(message))
         if not self._task.done():
             await self._end_task()
             return "timed out", None
@@ -96,14 +97,13 @@ class Lifespan:
             raise RuntimeError(f"{kind!r} was sent, but the lifespan had answered already")
         answer.set_result(str(message.get("message", "")) if kind.endswith(".failed") else None)
 
-    async def _end_task(self) -> None:
-        """Lets the application return, and cancels it when it doesn't."""
+    async def _end_task(self) -> BaseException | None:
+        """Lets the application return, and cancels it when it doesn't. Returns what it raised."""
         task = self._task
         if task is None:
-            return
+            return None
         await asyncio.wait({task}, timeout=1.0)
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=1.0)
-        if task.done() and not task.cancelled():
-            task.exception()  # retrieved: the answer has told what is to be told
+        return task.exception() if task.done() and not task.cancelled() else None

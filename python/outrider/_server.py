@@ -62,8 +62,9 @@ class Server:
     Nothing of the process is touched but in ``run()``, which handles SIGINT and SIGTERM while it serves.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, sockets: Sequence[socket.socket] | None = None) -> None:
         self.config = config
+        self._sockets = sockets
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._state = State.CREATED
@@ -92,14 +93,18 @@ class Server:
         Raises ``StartError`` (``BindError``, ``AppImportError``, ``LifespanError``) when it can't, with the reason
         as its cause; nothing is left running then. Raises ``StateError`` when it is started already.
         """
-        self._begin_start(None)
+        self._begin_start(self._sockets)
         context = contextvars.copy_context()
         self._thread = threading.Thread(
             target=self._run_thread, args=(context,), name=f"outrider {self.port or self._urls[0]}", daemon=True
         )
         _started.add(self)
         self._thread.start()
-        return self.wait_ready()
+        try:
+            return self.wait_ready()
+        except BaseException:
+            self.stop()  # also when the wait itself was interrupted: nothing is left running
+            raise
 
     def wait_ready(self, timeout: float | None = None) -> Server:
         """Waits until the server accepts connections, at most ``timeout`` seconds; returns itself.
@@ -131,7 +136,7 @@ class Server:
             self._default_policy = StopPolicy.production(self.config.timeout_graceful_shutdown)
             self.install_signal_handlers()
         try:
-            return self._run_loop(factory, context)
+            return self._run_loop(factory, context, is_foreground=True)
         finally:
             self._restore_signal_handlers()
 
@@ -140,13 +145,13 @@ class Server:
 
         Cancelling it stops the server as well. Raises what ``start()`` raises.
         """
-        self._begin_start(sockets)
+        self._begin_start(self._sockets if sockets is None else sockets)
         return await self._main(contextvars.copy_context())
 
     def _prepare_foreground(
         self, sockets: Sequence[socket.socket] | None
     ) -> Callable[[], asyncio.AbstractEventLoop]:
-        self._begin_start(sockets)
+        self._begin_start(self._sockets if sockets is None else sockets)
         try:
             is_main = threading.current_thread() is threading.main_thread()
             return loop_factory(self.config.loop, is_beside_program=not is_main)
@@ -212,18 +217,39 @@ class Server:
             self._fail(error)
             return
         try:
-            self._run_loop(factory, context)
+            self._run_loop(factory, context, is_foreground=False)
         except BaseException as error:  # whoever waits for the start or the stop is told; the thread ends in silence
             if self._failure is None:
                 self._fail(error)
 
-    def _run_loop(self, factory: Callable[[], asyncio.AbstractEventLoop], context: contextvars.Context) -> StopReport:
+    def _run_loop(
+        self, factory: Callable[[], asyncio.AbstractEventLoop], context: contextvars.Context, is_foreground: bool
+    ) -> StopReport:
         loop = factory()
+        escaped: BaseException | None = None
         try:
-            return loop.run_until_complete(self._main(context, owns_loop=True))
+            main = loop.create_task(self._main(context, owns_loop=True))
+            while not main.done():
+                try:
+                    loop.run_until_complete(main)
+                except (SystemExit, KeyboardInterrupt) as error:
+                    # asyncio lets these two leave the loop, whichever task raised them. Beside a program they end
+                    # the request that raised them and no more; in the foreground the server stops, in order.
+                    if main.done():
+                        break
+                    self._errors.append(error)
+                    if is_foreground:
+                        escaped = error
+                        self.request_stop()
+                except BaseException:
+                    break  # what _main() raised; it is raised below
+            report = main.result()
         finally:
             loop.close()
             self._finish()
+        if escaped is not None:
+            raise escaped
+        return report
 
     async def _main(self, context: contextvars.Context, owns_loop: bool = False) -> StopReport:
         assert self._service is not None and self._engine is not None
@@ -302,11 +328,13 @@ class Server:
     def stop(self, policy: StopPolicy | None = None) -> StopReport:
         """Stops the server and returns what that did, when it is done: thread joined, sockets closed.
 
-        Idempotent, from any thread, in any state; every caller gets the report. Called from the server's own event
-        loop it can't wait, and raises ``StateError``: use ``request_stop()`` there.
+        Idempotent, from any thread, in any state; every caller gets the report. On the server's own event loop (in
+        a handler) it can't wait: it asks for the stop, as ``request_stop()`` does, and returns a report whose
+        ``lifespan`` is ``"pending"``.
         """
         if self._loop is not None and threading.current_thread() is self._loop_thread():
-            raise StateError("stop() would wait for itself: the server runs on this thread; use request_stop()")
+            self.request_stop(policy)
+            return StopReport(lifespan="pending")
         with self._changed:
             if self._state is State.CREATED:
                 self._set_state(State.STOPPED)

@@ -9,6 +9,7 @@ import contextvars
 import logging
 import time
 from collections import deque
+from collections.abc import Awaitable
 from typing import Any
 
 from outrider._config import Config
@@ -44,6 +45,7 @@ class Service:
         callbacks = {
             "on_exception": self._on_exception,
             "on_incomplete": self._on_incomplete,
+            "as_coroutine": _await,
             "disconnected_error": ClientDisconnected,
             "protocol_error": ProtocolError,
         }
@@ -116,7 +118,13 @@ class Service:
 
     def _on_incomplete(self, request: str, has_started: bool) -> None:
         done = "before its response was complete" if has_started else "without sending a response"
-        logger.error("the application returned %s during %s", done, request)
+        error = ProtocolError(f"the application returned {done} during {request}")
+        self._errors.append(error)
+        logger.error("%s", error)
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 def _log_access(client: Any, method: str, target: str, version: str, status: int, microseconds: int) -> None:

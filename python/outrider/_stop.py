@@ -43,7 +43,8 @@ class StopReport:
 
     ``completed`` finished by themselves, ``disconnected`` after being told that the client is gone, ``cancelled``
     after being cancelled, ``aborted`` were cut off. ``elapsed`` is in seconds, lifespan included. ``lifespan`` is
-    ``"completed"``, ``"failed"``, ``"timed out"``, or ``"off"`` when the application has none; ``lifespan_error``
+    ``"completed"``, ``"failed"``, ``"timed out"``, ``"off"`` when the application has none, ``"pending"`` while the
+    stop is still under way (``Server.stop()`` in a handler); ``lifespan_error``
     the exception behind ``"failed"``.
     """
 

@@ -138,7 +138,9 @@ void ResponseWriter::end_informational(Buffer& out) {
   OUTRIDER_CHECK(facts_.state == State::Informational);
   out.append(head_.view());
   out.append(kCrlf);
+  const bool has_trailers = facts_.has_trailers;  // of the response that is still to come
   reset();
+  facts_.has_trailers = has_trailers;
 }
 
 ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More more, const ResponseContext& context,

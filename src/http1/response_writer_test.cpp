@@ -86,9 +86,9 @@ const Case kCases[] = {
     {"the application can't keep the connection alive", {true, false, false, {}, {}}, 200,
      {{"Connection", "keep-alive"}, {"Keep-Alive", "timeout=5"}}, {""},
      "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", false},
-    {"date and server are added", {true, false, true, "now", "outrider"}, 200, {}, {""},
+    {"date and server are added", {true, false, true, "date: now\r\n", "server: outrider\r\n"}, 200, {}, {""},
      "HTTP/1.1 200 OK\r\ndate: now\r\nserver: outrider\r\ncontent-length: 0\r\n\r\n", true},
-    {"date and server of the application are kept", {true, false, true, "now", "outrider"}, 200,
+    {"date and server of the application are kept", {true, false, true, "date: now\r\n", "server: outrider\r\n"}, 200,
      {{"Server", "mine"}, {"DATE", "then"}}, {""},
      "HTTP/1.1 200 OK\r\nServer: mine\r\nDATE: then\r\ncontent-length: 0\r\n\r\n", true},
     {"204 has neither content nor length", {}, 204, {{"content-length", "0"}}, {""}, "HTTP/1.1 204 No Content\r\n\r\n", true},
@@ -226,18 +226,26 @@ TEST_CASE("a head that was begun can be replaced before it is sent") {
   CHECK(response.writer.keeps_alive());
 }
 
-TEST_CASE("an unfinished head can be taken out for a while") {
+TEST_CASE("a head stays out of the bytes until its first content") {
   Response response;
-  response.out.append("before|");
   REQUIRE(response.begin(200, {{"a", "b"}}) == Fault::None);
-  const Buffer head = response.writer.take_head(response.out);
-  CHECK(response.bytes() == "before|");
-  response.out.consume(7);
-  response.out.append("other|");
-  response.writer.put_back_head(head, response.out);
-  CHECK(response.bytes() == "other|HTTP/1.1 200 OK\r\na: b\r\n");
-  response.writer.drop_head();
-  CHECK(response.bytes() == "other|");
+  CHECK(response.bytes().empty());
+  REQUIRE(response.write("", More::No) == Fault::None);
+  CHECK(response.bytes() == "HTTP/1.1 200 OK\r\na: b\r\ncontent-length: 0\r\n\r\n");
+}
+
+TEST_CASE("a writer that is used again knows nothing of the response before") {
+  Response response;
+  response.writer.expect_trailers();
+  REQUIRE(response.begin(204, {{"a", "b"}, {"date", "x"}, {"server", "y"}, {"connection", "close"}}) == Fault::None);
+  REQUIRE(response.write("", More::No) == Fault::None);
+  response.writer.reset();
+  response.out.clear();
+  response.context = {true, false, true, "date: now\r\n", "server: outrider\r\n"};
+  REQUIRE(response.begin(200) == Fault::None);
+  REQUIRE(response.write("x", More::No) == Fault::None);
+  CHECK(response.bytes() == "HTTP/1.1 200 OK\r\ndate: now\r\nserver: outrider\r\ncontent-length: 1\r\n\r\nx");
+  CHECK(response.writer.keeps_alive());
 }
 
 TEST_CASE("informational responses come before the response, which still has its trailers") {

@@ -121,9 +121,9 @@ void MemoryStream::shut_write() {
 }
 
 void MemoryStream::deliver() {
-  if (handler_ == nullptr || is_over_) return;
+  if (handler_ == nullptr || is_broken_) return;
   if (client_ == nullptr || client_->error_ != 0) {
-    is_over_ = true;
+    is_broken_ = true;
     return handler_->on_error(client_ == nullptr ? ECONNRESET : client_->error_);
   }
   if (is_writing_) return deliver_write();
@@ -148,10 +148,10 @@ void MemoryStream::deliver_write() {
 }
 
 void MemoryStream::deliver_read() {
-  if (!is_reading_) return;
+  if (!is_reading_ || is_ended_) return;
   if (client_->fragments_.empty()) {
     if (!client_->ends_) return;
-    is_over_ = true;
+    is_ended_ = true;
     is_reading_ = false;
     return handler_->on_end();
   }

@@ -101,7 +101,8 @@ class MemoryStream final : public net::Stream {
   bool is_writing_ = false;
   bool is_reading_ = false;
   bool resets_on_close_ = false;
-  bool is_over_ = false;  // the end or an error was told
+  bool is_ended_ = false;   // the end was told
+  bool is_broken_ = false;  // the error was told
 };
 
 }  // namespace outrider::testing

@@ -111,19 +111,28 @@ TEST_CASE("an answer instead of 100 (Continue) closes the connection, as the bod
   CHECK(server.application().count() == 1);
 }
 
-TEST_CASE("100 (Continue) doesn't come into a head that was begun") {
+TEST_CASE("100 (Continue) comes before a head that was begun, and not after it was sent") {
   RoutedServer server;
   MemoryClient& client = server.connect_memory();
   server.exchange(client, expecting("/later", 2));
   Recorded& exchange = server.application().last();
   exchange.begin(200);
-  exchange.read();
-  server.settle();
-  CHECK(client.received().empty());
-  exchange.write("x", More::No);
-  server.settle();
-  CHECK(client.received() == "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx");
-  CHECK(client.is_ended());
+  SUBCASE("begun") {
+    exchange.read();
+    server.exchange(client, "hi");
+    exchange.write("x", More::No);
+    server.settle();
+    CHECK(client.received() == kContinue + "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
+    CHECK(!client.is_ended());
+  }
+  SUBCASE("sent") {
+    exchange.write("x", More::Yes);
+    exchange.read();
+    exchange.write("", More::No);
+    server.settle();
+    CHECK(client.received() == "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n");
+    CHECK(client.is_ended());
+  }
 }
 
 TEST_CASE("a head that was begun doesn't leave before its content") {
@@ -289,7 +298,7 @@ TEST_CASE("pieces with an owner are kept without copying, and released once, sen
 TEST_CASE("date and server are added, unless switched off") {
   RoutedServer server;
   server.engine().service().sends_date = true;
-  server.engine().service().server_field = "outrider";
+  server.engine().service().set_server("outrider");
   MemoryClient& client = server.connect_memory();
   server.exchange(client, get("/empty"));
   const std::string start = "HTTP/1.1 204 No Content\r\ndate: ";
