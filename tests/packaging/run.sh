@@ -16,7 +16,7 @@ step() {  # step <what is shown by it> <command>...
 
 install_library() {
   rm -rf "$out/prefix" "$out/consumer"
-  cmake -S . -B "$out/library" -G Ninja -DCMAKE_BUILD_TYPE=Release --log-level=WARNING &&
+  cmake -S . -B "$out/library" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_MESSAGE=NEVER --log-level=WARNING &&
     cmake --build "$out/library" && cmake --install "$out/library" --prefix "$out/prefix"
 }
 
