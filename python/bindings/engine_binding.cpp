@@ -231,23 +231,31 @@ void bind_engine(nb::module_& module) {
                        "One engine: its sockets, then (attached) its connections on a host event loop. Internal: use\n"
                        "outrider.Server. Every method belongs to the loop's thread once attach() was called.")
       .def(nb::init<const nb::dict&, bool, bool, std::size_t>(), nb::arg("limits"), nb::arg("server_header"),
-           nb::arg("date_header"), nb::arg("records"))
+           nb::arg("date_header"), nb::arg("records"),
+           nb::sig("def __init__(self, limits: dict[str, float], server_header: bool, date_header: bool, "
+                   "records: int) -> None"))
       .def("bind_tcp", &PyEngine::bind_tcp, nb::arg("host"), nb::arg("port"), nb::arg("reuse_port"),
            "Binds a TCP socket; port 0 takes a free one. Raises OSError.")
       .def("bind_unix", &PyEngine::bind_unix, nb::arg("path"), "Binds a Unix socket. Raises OSError.")
       .def("adopt", &PyEngine::adopt, nb::arg("fd"), "Takes a duplicate of a bound socket. Raises OSError.")
-      .def_prop_ro("addresses", &PyEngine::addresses, "Where the sockets are bound.")
-      .def_prop_ro("urls", &PyEngine::urls, "The same as URLs.")
+      .def_prop_ro("addresses", &PyEngine::addresses,
+                   nb::sig("def addresses(self) -> list[tuple[str, int | None]]"), "Where the sockets are bound.")
+      .def_prop_ro("urls", &PyEngine::urls, nb::sig("def urls(self) -> list[str]"), "The same as URLs.")
       .def("attach", &PyEngine::attach, nb::arg("host"), nb::arg("app"), nb::arg("context"), nb::arg("state").none(),
-           nb::arg("callbacks"), nb::arg("root_path"), "Nests the engine in the running event loop `host`.")
+           nb::arg("callbacks"), nb::arg("root_path"),
+           nb::sig("def attach(self, host: object, app: object, context: object, state: object | None, "
+                   "callbacks: dict[str, object], root_path: str) -> None"),
+           "Nests the engine in the running event loop `host`.")
       .def("listen", &PyEngine::listen, nb::arg("backlog"), "Starts accepting. Raises OSError.")
       .def("set_access_log", &PyEngine::set_access_log, nb::arg("callback"),
            "Calls callback(client, method, target, http_version, status, microseconds) after each exchange.")
       .def("drain", &PyEngine::drain, nb::arg("grace"), nb::arg("disconnect"), nb::arg("cancel"),
            nb::arg("streams_have_grace"), nb::arg("done"),
            "Stops in stages; done(completed, disconnected, cancelled, aborted, seconds) is called once.")
-      .def_prop_ro("tasks", &PyEngine::tasks, "The application's tasks that are still running.")
-      .def_prop_ro("records", &PyEngine::records, "The last exchanges: (method, target, status, milliseconds).")
+      .def_prop_ro("tasks", &PyEngine::tasks, nb::sig("def tasks(self) -> set[asyncio.Task[object]]"),
+                   "The application's tasks that are still running.")
+      .def_prop_ro("records", &PyEngine::records,
+                   nb::sig("def records(self) -> list[tuple[str, str, int, float]]"), "The last exchanges: (method, target, status, milliseconds).")
       .def_prop_ro("connection_count", &PyEngine::connection_count, "Open connections.")
       .def_prop_ro("exchange_count", &PyEngine::exchange_count, "Exchanges under way.")
       .def_prop_ro("exchanges_total", &PyEngine::exchanges_total, "Exchanges begun so far.")

@@ -38,13 +38,13 @@ class Lifespan:
         self._shutdown_answer = loop.create_future()
         self._shutdown_requested = asyncio.Event()
         self._task = asyncio.Task(self._run(), loop=loop, name="outrider lifespan", context=self._context)
-        await asyncio.wait({self._task, self._startup_answer}, return_when=asyncio.FIRST_COMPLETED)
+        await _first_of(self._task, self._startup_answer)
         if self._startup_answer.done():
             message = self._startup_answer.result()
             if message is None:
                 return
-            error = await self._end_task()
-            raise LifespanError("the application's startup failed" + (f": {message}" if message else "")) from error
+            raised = await self._end_task()
+            raise LifespanError("the application's startup failed" + (f": {message}" if message else "")) from raised
         error: BaseException | None
         error = self._task.exception() if not self._task.cancelled() else asyncio.CancelledError()
         if self._mode == "auto" and not self._has_received:
@@ -61,7 +61,7 @@ class Lifespan:
         if self._task is None or self._shutdown_requested is None or self._shutdown_answer is None:
             return "off", None
         self._shutdown_requested.set()
-        await asyncio.wait({self._task, self._shutdown_answer}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        await _first_of(self._task, self._shutdown_answer, timeout=timeout)
         if self._shutdown_answer.done():
             message = self._shutdown_answer.result()
             error = await self._end_task()
@@ -107,3 +107,7 @@ class Lifespan:
             task.cancel()
             await asyncio.wait({task}, timeout=1.0)
         return task.exception() if task.done() and not task.cancelled() else None
+
+
+async def _first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
+    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

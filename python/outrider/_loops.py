@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from outrider._importer import import_from_string
 
-
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 

@@ -21,11 +21,8 @@ class PoliteSelector(selectors.EpollSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As ``EpollSelector.select``."""
-        if timeout is None:
-            milliseconds = -1
-        else:
-            # Rounded up, so that a short wait doesn't become a busy loop; at most what an int holds.
-            milliseconds = min(max(0, math.ceil(timeout * 1e3)), 2**31 - 1)
+        # Rounded up, so that a short wait doesn't become a busy loop; at most what an int holds.
+        milliseconds = -1 if timeout is None else min(max(0, math.ceil(timeout * 1e3)), 2**31 - 1)
         ready = []
         keys: dict[int, Any] = self._fd_to_key  # type: ignore[attr-defined]
         for fd, event in self._poller.poll(milliseconds, max(len(keys), 1)):

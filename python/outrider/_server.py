@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import contextvars
 import logging
+import os
 import signal
 import socket
 import threading
@@ -76,11 +78,11 @@ class Server:
         self._service: Service | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._here: asyncio.Task[StopReport] | None = None
         self._stop_event: asyncio.Event | None = None
         self._stop_policy: StopPolicy | None = None
         self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown)
         self._report: StopReport | None = None
-        self._task: asyncio.Task[Any] | None = None
         self._force_exit = False
         self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
         self._saved_signals: dict[int, Any] = {}
@@ -91,8 +93,11 @@ class Server:
         """Starts the server in a thread; returns itself once it accepts connections.
 
         Raises ``StartError`` (``BindError``, ``AppImportError``, ``LifespanError``) when it can't, with the reason
-        as its cause; nothing is left running then. Raises ``StateError`` when it is started already.
+        as its cause; nothing is left running then. Raises ``StateError`` when it is started already, or when its
+        ``isolation`` is ``"none"``: such a one runs on an event loop, with ``async with``.
         """
+        if self.config.isolation == "none":
+            raise StateError("a server with isolation='none' runs on the caller's event loop: use 'async with'")
         self._begin_start(self._sockets)
         context = contextvars.copy_context()
         self._thread = threading.Thread(
@@ -118,7 +123,7 @@ class Server:
                 raise TimeoutError(f"the server is not ready after {timeout} s")
             if self._failure is not None:
                 raise self._failure
-            if self._state is not State.READY and self._report is not None:
+            if self._state is not State.READY:
                 raise StateError("the server was stopped before it was ready")
         return self
 
@@ -148,9 +153,7 @@ class Server:
         self._begin_start(self._sockets if sockets is None else sockets)
         return await self._main(contextvars.copy_context())
 
-    def _prepare_foreground(
-        self, sockets: Sequence[socket.socket] | None
-    ) -> Callable[[], asyncio.AbstractEventLoop]:
+    def _prepare_foreground(self, sockets: Sequence[socket.socket] | None) -> Callable[[], asyncio.AbstractEventLoop]:
         self._begin_start(self._sockets if sockets is None else sockets)
         try:
             is_main = threading.current_thread() is threading.main_thread()
@@ -251,11 +254,12 @@ class Server:
             raise escaped
         return report
 
-    async def _main(self, context: contextvars.Context, owns_loop: bool = False) -> StopReport:
+    async def _main(
+        self, context: contextvars.Context, *, owns_loop: bool = False, ready: asyncio.Event | None = None
+    ) -> StopReport:
         assert self._service is not None and self._engine is not None
         self._loop = asyncio.get_running_loop()
         self._stop_event = asyncio.Event()
-        self._task = asyncio.current_task()
         try:
             await self._service.start(context)
         except BaseException as error:
@@ -264,6 +268,8 @@ class Server:
         with self._changed:
             self._set_state(State.READY)
             is_wanted = self._stop_policy is None
+        if ready is not None:
+            ready.set()
         logging.getLogger("outrider").info("serving on %s", self.url)
         try:
             if is_wanted:
@@ -289,7 +295,7 @@ class Server:
 
     def _finish(self) -> None:
         with self._changed:
-            self._loop = self._stop_event = self._task = None
+            self._loop = self._stop_event = None
             self._stop_policy = None
             self._force_exit = False
             if self._state is not State.FAILED:
@@ -320,10 +326,8 @@ class Server:
             if not is_first and policy is not None and self._service is not None:
                 self._service.hurry(chosen)
 
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: the server has stopped
             loop.call_soon_threadsafe(tell)
-        except RuntimeError:
-            pass  # the loop has closed: the server has stopped
 
     def stop(self, policy: StopPolicy | None = None) -> StopReport:
         """Stops the server and returns what that did, when it is done: thread joined, sockets closed.
@@ -380,17 +384,24 @@ class Server:
             await _in_thread(self.stop)
 
     async def _start_here(self) -> Server:
-        self._here = asyncio.ensure_future(self.serve())
-        while self._state is State.STARTING or self._state is State.CREATED:
-            ready = asyncio.ensure_future(_in_thread(self.wait_ready))
-            await asyncio.wait({self._here, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if self._failure is not None:
+        ready = asyncio.Event()
+        self._begin_start(self._sockets)
+        self._here = asyncio.create_task(self._main(contextvars.copy_context(), ready=ready), name="outrider")
+        waiter = asyncio.create_task(ready.wait())
+        try:
+            await asyncio.wait({self._here, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._here.cancel()
             await asyncio.wait({self._here})
-            self._here.exception()
-            raise self._failure
+            raise
+        finally:
+            waiter.cancel()
+        if self._here.done():
+            self._here.result()  # raises why the start failed
         return self
 
     async def _stop_here(self) -> None:
+        assert self._here is not None
         self.request_stop()
         await self._here
 
@@ -532,6 +543,15 @@ class Server:
             signal.signal(number, handler)
         self._saved_signals.clear()
 
+    def _abandon(self) -> None:
+        """In a forked child: the threads and the event loop are the parent's. This copy is a stopped server."""
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._state = State.STOPPED
+        self._loop = self._stop_event = self._thread = None
+        if self._engine is not None:
+            self._engine.close()
+
 
 async def _in_thread(function: Callable[[], T]) -> T:
     """Runs a blocking function in a thread of its own: the loop's executor may be busy, or shut down."""
@@ -566,3 +586,13 @@ _started: weakref.WeakSet[Server] = weakref.WeakSet()
 def _stop_all() -> None:
     for server in list(_started):
         server.stop(StopPolicy.immediate())
+
+
+def _abandon_all() -> None:
+    for server in list(_started):
+        server._abandon()
+    _started.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)

@@ -88,14 +88,12 @@ class Service:
             self._drain(policy)
 
     def _drain(self, policy: StopPolicy) -> None:
-        self._engine.drain(
-            policy.grace, policy.disconnect, policy.cancel, policy.streams_have_grace, self._on_drained
-        )
+        self._engine.drain(policy.grace, policy.disconnect, policy.cancel, policy.streams_have_grace, self._on_drained)
 
     def _on_drained(self, *counts: Any) -> None:
         assert self._drained is not None
         if not self._drained.done():
-            self._drained.set_result(counts)  # type: ignore[arg-type]
+            self._drained.set_result(counts)
 
     async def _end_tasks(self, policy: StopPolicy, began: float) -> None:
         """Waits for what the application still does behind its responses (background tasks), then cancels it."""
@@ -127,7 +125,8 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-def _log_access(client: Any, method: str, target: str, version: str, status: int, microseconds: int) -> None:
+def _log_access(*record: Any) -> None:
+    client, method, target, version, status, microseconds = record
     name = f"{client[0]}:{client[1]}" if client else "-"
     access_logger.info(
         '%s - "%s %s HTTP/%s" %s %.3f ms', name, method, target, version, status or "-", microseconds / 1000

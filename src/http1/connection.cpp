@@ -104,7 +104,7 @@ void Connection::on_head_complete() {
   stop_stage_ = http::StopStage::None;
   ++exchange_count_;
   exchange_began_ns_ = uv_hrtime();
-  service_.deadlines.clear(*this);
+  set_deadline();
   service_.loop.defer_step(step_);
 }
 
@@ -296,6 +296,7 @@ void Connection::flush() {
 
 void Connection::on_write_done(int code) {
   queue_.on_write_done();
+  watches_write_ = false;
   if (phase_ == Phase::Closed) return;
   if (code != 0) return on_error(code);
   flush();
@@ -335,7 +336,10 @@ void Connection::set_deadline() {
   const Limits& limits = service_.limits;
   std::chrono::milliseconds delay{0};
   if (queue_.is_in_flight()) {
-    unwritten_at_check_ = stream_->unwritten();
+    // What a peer sends gives it no more time to take what it is sent.
+    const std::size_t unwritten = stream_->unwritten();
+    if (std::exchange(watches_write_, true) && unwritten == unwritten_at_check_) return;
+    unwritten_at_check_ = unwritten;
     delay = limits.write_timeout;
   } else if (phase_ == Phase::Idle) {
     delay = limits.keep_alive_timeout;

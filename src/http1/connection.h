@@ -115,6 +115,7 @@ class Connection final : public http::ServedConnection,
   bool has_body_news_ = false;      // the handler is to be told, in the next step
   bool has_end_news_ = false;
   bool was_unwritable_ = false;     // the face was told so, and waits
+  bool watches_write_ = false;      // the deadline is that of the write under way
   bool is_broken_ = false;          // writing failed; to be dealt with in the next step
   http::StopStage stop_stage_ = http::StopStage::None;
 };

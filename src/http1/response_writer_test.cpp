@@ -174,7 +174,8 @@ TEST_CASE("a field that would break the response is refused and leaves no trace"
     Response response;
     REQUIRE(response.begin(200) == Fault::None);
     CHECK(response.writer.add_field(row.name, row.value) == row.fault);
-    CHECK(response.bytes() == "HTTP/1.1 200 OK\r\n");
+    REQUIRE(response.write("", More::Yes) == Fault::None);
+    CHECK(response.bytes() == "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
   }
   CHECK(Response().begin(200, {{"content-length", "1"}, {"Content-Length", "1"}}) == Fault::ContentLengthInvalid);
 }

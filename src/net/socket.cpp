@@ -125,7 +125,8 @@ BoundSocket BoundSocket::adopt(int fd) {
   BoundSocket socket(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (socket.fd_ < 0) throw Error(ErrorKind::Resource, "can't duplicate descriptor " + std::to_string(fd), errno);
   socket.address_ = Address::of_socket(socket.fd_);
-  if (socket.address_.family() == AF_UNSPEC) {
+  const Address& address = socket.address_;
+  if (address.is_unix() ? address.host().empty() : address.port() == 0) {
     throw Error(ErrorKind::Bind, "can't serve on descriptor " + std::to_string(fd) +
                                      ": it is bound to no address; bind it first");
   }

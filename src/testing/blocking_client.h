@@ -21,7 +21,7 @@ namespace outrider::testing {
 class BlockingClient {
  public:
   /// Connects to the loopback address; is_connected() says whether that worked.
-  explicit BlockingClient(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit BlockingClient(uint16_t port) : fd_(open_socket()) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -69,6 +69,8 @@ class BlockingClient {
   }
 
  private:
+  static int open_socket() { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }
+
   bool read_some() {
     char bytes[16 * 1024];
     const ssize_t count = ::recv(fd_, bytes, sizeof bytes, 0);

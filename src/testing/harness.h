@@ -10,8 +10,6 @@
 // Thread: the test's.
 
 #include <poll.h>
-#include <stdlib.h>  // NOLINT: mkdtemp() is POSIX
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -21,7 +19,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
 #include "loop/loop.h"
 #include "net/socket.h"
 #include "outrider/limits.h"
@@ -29,39 +26,18 @@
 #include "testing/client.h"
 #include "testing/memory_stream.h"
 #include "testing/recording_application.h"
+#include "testing/temporary_folder.h"
 
 namespace outrider::testing {
 
 enum class Transport { Memory, Tcp, Unix };
-
-/// A folder that is removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() { OUTRIDER_CHECK(::mkdtemp(path_.data()) != nullptr); }
-  ~TemporaryFolder() {
-    for (const std::string& name : names_) ::unlink(file(name).c_str());
-    ::rmdir(path_.c_str());
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string path_of(const std::string& name) {
-    names_.push_back(name);
-    return file(name);
-  }
-
- private:
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
-  std::string path_ = "/tmp/outrider-XXXXXX";
-  std::vector<std::string> names_;
-};
 
 template <class Engine>
 class Harness {
  public:
   explicit Harness(const Limits& limits = {}, Transport transport = Transport::Memory)
       : transport_(transport), engine_(std::make_unique<Engine>(loop_, limits, application_)) {
+    loop_.on_pass_needed([](void* self) { static_cast<Harness*>(self)->is_pass_needed_ = true; }, this);
     // Responses are then the same at any time and in any version.
     engine_->service().sends_date = false;
     engine_->service().set_server({});
@@ -126,6 +102,7 @@ class Harness {
  private:
   std::chrono::milliseconds pass() {
     for (const auto& client : clients_) client->pump();
+    is_pass_needed_ = false;
     const std::chrono::milliseconds next = loop_.pass();
     for (const auto& client : clients_) client->pump();
     return next;
@@ -135,7 +112,8 @@ class Harness {
     return ::poll(&entry, 1, 0) == 1;
   }
   void wait(std::chrono::milliseconds next) {
-    // Clients over sockets are looked after every few milliseconds; those in memory wake the loop themselves.
+    if (is_pass_needed_) return;
+    // Clients over sockets are looked after every few milliseconds; those in memory ask for a pass themselves.
     const int longest = transport_ == Transport::Memory ? 100 : 2;
     const int delay = next.count() < 0 ? longest : static_cast<int>(std::min<int64_t>(next.count(), longest));
     pollfd entry{loop_.backend_fd(), POLLIN, 0};
@@ -143,6 +121,7 @@ class Harness {
   }
 
   Transport transport_;
+  bool is_pass_needed_ = false;
   TemporaryFolder folder_;
   loop::Loop loop_;
   RecordingApplication application_;

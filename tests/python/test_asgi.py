@@ -155,7 +155,9 @@ def test_a_body_of_known_length_arrives_whole() -> None:
 
 def test_a_chunked_body_is_decoded() -> None:
     with serving(echo) as server, WireClient(server) as client:
-        client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n")
+        client.send(
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n"
+        )
         assert client.answer().body == b"hello"
 
 

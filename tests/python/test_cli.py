@@ -103,7 +103,13 @@ def test_a_descriptor_can_be_handed_over(folder: Path) -> None:
 )
 def test_what_goes_wrong_is_said_in_one_line(folder: Path, arguments: list[str], status: int, words: str) -> None:
     done = subprocess.run(
-        [*PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=20, env=dict(os.environ), check=False
+        [*PROGRAM, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env=dict(os.environ),
+        check=False,
     )
     assert done.returncode == status
     assert words in done.stderr

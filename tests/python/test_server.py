@@ -138,7 +138,7 @@ def test_a_taken_port_raises_a_bind_error_that_names_the_address() -> None:
 
 
 def test_a_host_that_is_not_known_raises_a_bind_error() -> None:
-    with pytest.raises(outrider.BindError, match="no-such-host.invalid"):
+    with pytest.raises(outrider.BindError, match=r"no-such-host\.invalid"):
         outrider.serve(app, host="no-such-host.invalid").start()
 
 
@@ -612,3 +612,34 @@ def test_a_process_that_ends_without_stop_runs_the_lifespans_shutdown(tmp_path: 
     )
     assert done.stdout == "shut down\n"
     assert done.stderr == ""
+
+
+def test_a_forked_child_ends_and_the_parents_server_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        FOREGROUND
+        + """
+import os, urllib.request
+server = outrider.serve(app).start()
+child = os.fork()
+if child == 0:
+    print(server.state, flush=True)
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+print(urllib.request.urlopen(server.url).read(), flush=True)
+server.stop()
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "main.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["stopped", "7", "b'hello'", "shut down"]
+
+
+def test_a_server_for_the_callers_loop_cannot_be_started_beside_it() -> None:
+    with pytest.raises(outrider.StateError, match="async with"):
+        outrider.serve(app, isolation="none").start()

@@ -4,6 +4,7 @@
 // Conversations as data: what a client sends, and every byte that it is to be answered, however its bytes are cut
 // and whatever they travel over.
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -13,7 +14,7 @@ struct Case {
   std::string name;
   std::string sent;
   std::string received;
-  std::size_t handled;            // requests that reached the application
+  std::optional<std::size_t> handled;  // requests that reached the application, where the cut doesn't decide
   bool server_closes = false;     // the server ends its side after that
   // The client ends its side once all is sent. Whether the server knew it in time to say "connection: close" depends
   // on the cut, so that field is left out of the comparison.

@@ -1,0 +1,83 @@
+"""Outrider's engine. Internal: use the outrider package."""
+
+import asyncio
+
+class Engine:
+    """
+    One engine: its sockets, then (attached) its connections on a host event loop. Internal: use
+    outrider.Server. Every method belongs to the loop's thread once attach() was called.
+    """
+
+    def __init__(self, limits: dict[str, float], server_header: bool, date_header: bool, records: int) -> None: ...
+    def bind_tcp(self, host: str, port: int, reuse_port: bool) -> None:
+        """Binds a TCP socket; port 0 takes a free one. Raises OSError."""
+
+    def bind_unix(self, path: str) -> None:
+        """Binds a Unix socket. Raises OSError."""
+
+    def adopt(self, fd: int) -> None:
+        """Takes a duplicate of a bound socket. Raises OSError."""
+
+    @property
+    def addresses(self) -> list[tuple[str, int | None]]:
+        """Where the sockets are bound."""
+
+    @property
+    def urls(self) -> list[str]:
+        """The same as URLs."""
+
+    def attach(
+        self,
+        host: object,
+        app: object,
+        context: object,
+        state: object | None,
+        callbacks: dict[str, object],
+        root_path: str,
+    ) -> None:
+        """Nests the engine in the running event loop `host`."""
+
+    def listen(self, backlog: int) -> None:
+        """Starts accepting. Raises OSError."""
+
+    def set_access_log(self, callback: object) -> None:
+        """
+        Calls callback(client, method, target, http_version, status, microseconds) after each exchange.
+        """
+
+    def drain(self, grace: float, disconnect: float, cancel: float, streams_have_grace: bool, done: object) -> None:
+        """
+        Stops in stages; done(completed, disconnected, cancelled, aborted, seconds) is called once.
+        """
+
+    @property
+    def tasks(self) -> set[asyncio.Task[object]]:
+        """The application's tasks that are still running."""
+
+    @property
+    def records(self) -> list[tuple[str, str, int, float]]:
+        """The last exchanges: (method, target, status, milliseconds)."""
+
+    @property
+    def connection_count(self) -> int:
+        """Open connections."""
+
+    @property
+    def exchange_count(self) -> int:
+        """Exchanges under way."""
+
+    @property
+    def exchanges_total(self) -> int:
+        """Exchanges begun so far."""
+
+    def close(self) -> None:
+        """Ends everything at once. Idempotent."""
+
+class Poller:
+    """
+    The epoll_wait() of a background event loop. Internal: see outrider._selector.
+    """
+
+    def __init__(self, fd: int) -> None: ...
+    def poll(self, timeout_ms: int, count_max: int) -> list[tuple[int, int]]:
+        """Waits at most timeout_ms (-1: no limit); returns [(fd, events), ...]."""
