@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from outrider import __version__
-from outrider._api import log_to_stderr
 from outrider._config import Config
 from outrider._exceptions import StartError
+from outrider._logs import to_stderr
 from outrider._server import Server
 
 # uvicorn's exit status for an application that doesn't start.
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"outrider: {error}", file=sys.stderr)
         return 2
-    with log_to_stderr(config.log_level):
+    with to_stderr():
         try:
             Server(config).run()
         except StartError as error:

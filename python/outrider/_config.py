@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+from outrider._logs import LEVELS
+
 LIFESPANS = ("auto", "on", "off")
 ISOLATIONS = ("thread", "none")
-LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
+LOG_LEVELS = tuple(LEVELS)
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -28,6 +30,7 @@ class Config:
 
     app: Any
     _: KW_ONLY
+    # Each default is an immutable value: option() only adds the help text.
     factory: bool = option(False, "APP is a callable that makes the application")
     host: str = option("127.0.0.1", "address or name to listen on")
     port: int = option(8000, "port to listen on; 0 takes a free one")
@@ -35,7 +38,9 @@ class Config:
     fd: int | None = option(None, "descriptor of a bound socket to listen on instead of host and port")
     lifespan: str = option("auto", "whether the application has a lifespan", choices=LIFESPANS)
     loop: str | Callable[[], Any] = option("auto", "event loop: auto, asyncio, uvloop, or module:factory")
-    log_level: str | int | None = option(None, "level of the logger 'outrider'", choices=LOG_LEVELS)
+    log_level: str | int | None = option(
+        None, "level of the logger 'outrider' while the server runs", choices=LOG_LEVELS
+    )
     access_log: bool = option(True, "log each request to the logger 'outrider.access' at level info")
     root_path: str = option("", "prefix that a proxy has taken off the path")
     backlog: int = option(2048, "connections that may wait to be accepted")

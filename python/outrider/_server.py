@@ -8,7 +8,6 @@ import atexit
 import concurrent.futures
 import contextlib
 import contextvars
-import logging
 import os
 import signal
 import socket
@@ -24,6 +23,7 @@ from outrider._config import Config
 from outrider._engine import Engine
 from outrider._exceptions import BindError, StartError, StateError
 from outrider._importer import load_app
+from outrider._logs import logger, set_level
 from outrider._loops import loop_factory
 from outrider._service import Service, close_loop_resources
 from outrider._stop import StopPolicy, StopReport
@@ -84,6 +84,7 @@ class Server:
         self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown)
         self._report: StopReport | None = None
         self._force_exit = False
+        self._saved_level: int | None = None
         self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
         self._saved_signals: dict[int, Any] = {}
 
@@ -171,6 +172,7 @@ class Server:
             self._state = State.STARTING
             self._failure = self._report = None
             self._records = []
+        self._saved_level = set_level(self.config.log_level)
         try:
             self._bind(sockets)
             app = load_app(self.config.app, self.config.factory)
@@ -206,6 +208,7 @@ class Server:
             failure.__cause__ = error
         if self._engine is not None:
             self._engine.close()
+        set_level(self._saved_level)
         with self._changed:
             self._failure = failure
             self._set_state(State.FAILED)
@@ -270,7 +273,7 @@ class Server:
             is_wanted = self._stop_policy is None
         if ready is not None:
             ready.set()
-        logging.getLogger("outrider").info("serving on %s", self.url)
+        logger.info("serving on %s", self.url)
         try:
             if is_wanted:
                 await self._stop_event.wait()
@@ -294,14 +297,16 @@ class Server:
         return self._report
 
     def _finish(self) -> None:
+        if self._report is not None:
+            logger.info("%s", self._report)
+        if self._state is not State.FAILED:
+            set_level(self._saved_level)
         with self._changed:
             self._loop = self._stop_event = None
             self._stop_policy = None
             self._force_exit = False
             if self._state is not State.FAILED:
                 self._set_state(State.STOPPED)
-        if self._report is not None:
-            logging.getLogger("outrider").info("%s", self._report)
 
     def _set_state(self, state: State) -> None:
         self._state = state

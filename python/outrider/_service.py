@@ -16,10 +16,8 @@ from outrider._config import Config
 from outrider._engine import Engine
 from outrider._exceptions import BindError, ClientDisconnected, ProtocolError
 from outrider._lifespan import Lifespan
+from outrider._logs import access_logger, logger
 from outrider._stop import StopPolicy, StopReport
-
-logger = logging.getLogger("outrider")
-access_logger = logging.getLogger("outrider.access")
 
 
 class Service:

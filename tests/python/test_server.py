@@ -459,7 +459,7 @@ def test_nothing_of_the_process_is_touched() -> None:
         )
 
     before = look()
-    with outrider.serve(app, log_level="debug") as server, WireClient(server) as client:
+    with outrider.serve(app) as server, WireClient(server) as client:
         client.get()
         assert look() == before
     assert look() == before
@@ -471,6 +471,16 @@ def test_the_access_log_is_one_line_a_request_when_logging_asks_for_it(caplog: p
     lines = [record.getMessage() for record in caplog.records if record.name == "outrider.access"]
     assert len(lines) == 1
     assert '"GET /a?b HTTP/1.1" 200' in lines[0]
+
+
+def test_the_log_level_is_that_of_the_option_while_the_server_runs() -> None:
+    logger = logging.getLogger("outrider")
+    with outrider.serve(app, log_level="error"):
+        assert logger.level == logging.ERROR
+    assert logger.level == logging.NOTSET
+    with pytest.raises(outrider.AppImportError):
+        outrider.serve("no_such_module:app", log_level="error").start()
+    assert logger.level == logging.NOTSET
 
 
 def test_no_access_log_without_the_option(caplog: pytest.LogCaptureFixture) -> None:

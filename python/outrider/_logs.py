@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""The loggers: ``outrider`` and, one line a request, ``outrider.access``. No other logger is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+
+logger = logging.getLogger("outrider")
+access_logger = logging.getLogger("outrider.access")
+
+LEVELS = {"critical": 50, "error": 40, "warning": 30, "info": 20, "debug": 10, "trace": 5}
+
+
+def set_level(level: str | int | None) -> int | None:
+    """Gives the logger ``outrider`` the level that was asked for; returns what it had, or None if nothing was."""
+    if level is None:
+        return None
+    previous = logger.level
+    logger.setLevel(level if isinstance(level, int) else LEVELS[level])
+    return previous
+
+
+@contextlib.contextmanager
+def to_stderr() -> Iterator[None]:
+    """Makes the logger ``outrider`` write to stderr for a while, unless the program has set up logging itself."""
+    if logger.handlers or logging.getLogger().handlers:
+        yield
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    previous = logger.level
+    logger.addHandler(handler)
+    if previous == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(previous)
