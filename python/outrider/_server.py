@@ -9,14 +9,12 @@ import concurrent.futures
 import contextlib
 import contextvars
 import os
-import signal
 import socket
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from enum import Enum
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from outrider._config import Config
@@ -26,23 +24,15 @@ from outrider._importer import load_app
 from outrider._logs import logger, set_level
 from outrider._loops import loop_factory
 from outrider._service import Service, close_loop_resources
+from outrider._state import State
 from outrider._stop import StopPolicy, StopReport
+from outrider._threads import in_thread
+from outrider._uvicorn import UvicornNames
 
 T = TypeVar("T")
 
 # What Server.errors keeps: enough to see what happens, bounded whatever happens.
 ERRORS_MAX = 100
-
-
-class State(Enum):
-    """Where a server is in its life; the same states as the engine's (docs/design/lifecycle.md)."""
-
-    CREATED = "created"
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"
-    STOPPED = "stopped"
-    FAILED = "failed"
 
 
 class RequestRecord(NamedTuple):
@@ -54,7 +44,7 @@ class RequestRecord(NamedTuple):
     ms: float
 
 
-class Server:
+class Server(UvicornNames):
     """A server over one application: ``start()`` it, know its ``url``, ``stop()`` it.
 
     ``with Server(config) as server:`` starts it beside the program, in a thread with an event loop of its own, and
@@ -378,7 +368,7 @@ class Server:
     async def __aenter__(self) -> Server:
         if self.config.isolation == "none":
             return await self._start_here()
-        return await _in_thread(self.start)
+        return await in_thread(self.start)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -386,7 +376,7 @@ class Server:
         if self.config.isolation == "none":
             await self._stop_here()
         else:
-            await _in_thread(self.stop)
+            await in_thread(self.stop)
 
     async def _start_here(self) -> Server:
         ready = asyncio.Event()
@@ -497,57 +487,6 @@ class Server:
         link = f' on <a href="{self._urls[0]}" target="_blank">{self._urls[0]}</a>' if self._urls else ""
         return f"<code>outrider.Server</code> {self._state.value}{link}"
 
-    # --- uvicorn's names ----------------------------------------------------------------------------------------------
-
-    @property
-    def started(self) -> bool:
-        """Whether the server accepts connections. Raises ``StartError`` when its start failed, so that a loop which
-        waits for it ends."""
-        if self._failure is not None:
-            raise self._failure
-        return self._state in (State.READY, State.DRAINING)
-
-    @property
-    def should_exit(self) -> bool:
-        """Whether a stop was asked for; setting it to True asks for one (``request_stop()``)."""
-        return self._stop_policy is not None or self._state is State.STOPPED
-
-    @should_exit.setter
-    def should_exit(self, value: bool) -> None:
-        if value:
-            self.request_stop()
-        elif self._loop is None:
-            self._stop_policy = None
-
-    @property
-    def force_exit(self) -> bool:
-        """Whether the stop is to cut everything off; setting it to True asks for that."""
-        return self._force_exit
-
-    @force_exit.setter
-    def force_exit(self, value: bool) -> None:
-        self._force_exit = value
-        if value:
-            self.request_stop()
-            self.request_stop(StopPolicy.immediate())
-
-    def install_signal_handlers(self) -> None:
-        """Called by ``run()`` in the main thread; override it to leave the signals alone."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._saved_signals[number] = signal.signal(number, self.handle_exit)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The signal handler: the first signal stops, a second one at once."""
-        if self.should_exit:
-            self.force_exit = True
-        else:
-            self.should_exit = True
-
-    def _restore_signal_handlers(self) -> None:
-        for number, handler in self._saved_signals.items():
-            signal.signal(number, handler)
-        self._saved_signals.clear()
-
     def _abandon(self) -> None:
         """In a forked child: the threads and the event loop are the parent's. This copy is a stopped server."""
         self._lock = threading.RLock()
@@ -556,31 +495,6 @@ class Server:
         self._loop = self._stop_event = self._thread = None
         if self._engine is not None:
             self._engine.close()
-
-
-async def _in_thread(function: Callable[[], T]) -> T:
-    """Runs a blocking function in a thread of its own: the loop's executor may be busy, or shut down."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def finish(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        try:
-            result, error = context.run(function), None
-        except BaseException as raised:
-            result, error = None, raised
-        loop.call_soon_threadsafe(finish, result, error)
-
-    threading.Thread(target=run, name="outrider helper", daemon=True).start()
-    return await future
 
 
 # Servers that run in a thread: stopped when the interpreter exits, so that their lifespan's shutdown runs.

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""uvicorn's names for what a Server has and does, so that programs written for it run with Outrider."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from types import FrameType
+from typing import Any
+
+from outrider._state import State
+from outrider._stop import StopPolicy
+
+
+class UvicornNames:
+    """Mixed into ``Server``. Overriding these in a subclass works as it does in uvicorn."""
+
+    _state: State
+    _failure: BaseException | None
+    _stop_policy: StopPolicy | None
+    _loop: asyncio.AbstractEventLoop | None
+    _force_exit: bool
+    _saved_signals: dict[int, Any]
+
+    def request_stop(self, policy: StopPolicy | None = None) -> None:
+        """See ``Server.request_stop``."""
+        raise NotImplementedError
+
+    @property
+    def started(self) -> bool:
+        """Whether the server accepts connections. Raises ``StartError`` when its start failed, so that a loop which
+        waits for it ends."""
+        if self._failure is not None:
+            raise self._failure
+        return self._state in (State.READY, State.DRAINING)
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether a stop was asked for; setting it to True asks for one (``request_stop()``)."""
+        return self._stop_policy is not None or self._state is State.STOPPED
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        if value:
+            self.request_stop()
+        elif self._loop is None:
+            self._stop_policy = None
+
+    @property
+    def force_exit(self) -> bool:
+        """Whether the stop is to cut everything off; setting it to True asks for that."""
+        return self._force_exit
+
+    @force_exit.setter
+    def force_exit(self, value: bool) -> None:
+        self._force_exit = value
+        if value:
+            self.request_stop()
+            self.request_stop(StopPolicy.immediate())
+
+    def install_signal_handlers(self) -> None:
+        """Called by ``run()`` in the main thread; override it to leave the signals alone."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._saved_signals[number] = signal.signal(number, self.handle_exit)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The signal handler: the first signal stops, a second one at once."""
+        if self.should_exit:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+    def _restore_signal_handlers(self) -> None:
+        for number, handler in self._saved_signals.items():
+            signal.signal(number, handler)
+        self._saved_signals.clear()
