@@ -1,7 +1,7 @@
 """Sums up a run of `./dev test`: a line for each suite, then how many passed and failed, alone on the last line.
 
-A suite left build/results/<name>.status (what it exited with, and its seconds), .log, and perhaps .xml in JUnit's format.
-Exits with 1 when anything failed.
+A suite left build/results/<name>.status (what it exited with, and its seconds), .log, and perhaps .xml in JUnit's
+format. Exits with 1 when anything failed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Count:
 def main() -> int:
     print("\n== summary")
     total = Count()
-    for status in sorted(RESULTS.glob("*.status"), key=lambda path: path.stat().st_mtime):
+    for status in sorted(RESULTS.glob("*.status")):
         total += report(status)
     for version in missing_interpreters():
         is_failure = os.environ.get("CI") == "true"

@@ -27,7 +27,8 @@ class Connection {
 
   void send_request(const std::string& method, const std::string& path, const std::string& body) {
     std::string request = method + " " + path + " HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
-    if (!body.empty()) request += "content-type: application/json\r\ncontent-length: " + std::to_string(body.size()) + "\r\n";
+    if (!body.empty())
+      request += "content-type: application/json\r\ncontent-length: " + std::to_string(body.size()) + "\r\n";
     request += "\r\n" + body;
     std::string_view left = request;
     while (is_open_ && !left.empty()) {

@@ -179,9 +179,8 @@ std::string Kit::add(const std::string& name) {
 App make_app(Program& program, Journal& journal, Kit& kit) {
   App app;
   app.get("/", [] { return Response::html(std::string(kPage)); });
-  app.get("/api/state", [&](Request& request) {
-    return Entry(journal, request).json("{" + state_json(program, journal) + "}");
-  });
+  app.get("/api/state",
+          [&](Request& request) { return Entry(journal, request).json("{" + state_json(program, journal) + "}"); });
   app.get("/api/items", [&](Request& request) { return Entry(journal, request).json(kit.all()); });
   app.get("/api/items/{id}", [&](Request& request, int id) {
     Entry entry(journal, request);
@@ -193,7 +192,8 @@ App make_app(Program& program, Journal& journal, Kit& kit) {
     co_return entry.json(kit.add(name_in(body)), 201);
   });
   app.get("/api/ticks", [&] {
-    return Response::stream([&](ResponseWriter& out) { return send_ticks(program, journal, out); }, "text/event-stream")
+    return Response::stream([&](ResponseWriter& out) { return send_ticks(program, journal, out); },
+                            "text/event-stream")
         .add_header("cache-control", "no-store");
   });
   return app;

@@ -64,7 +64,8 @@ class Kit {
 
  private:
   mutable std::mutex mutex_;
-  std::map<int, std::string> items_{{1, "lantern"}, {2, "compass"}, {3, "map of the pass"}, {4, "canteen"}, {5, "rope"}};
+  std::map<int, std::string> items_{
+      {1, "lantern"}, {2, "compass"}, {3, "map of the pass"}, {4, "canteen"}, {5, "rope"}};
   int next_id_ = kFirstItems + 1;
 };
 

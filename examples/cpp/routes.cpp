@@ -31,9 +31,8 @@ App make_app() {
   app.get("/items/{id}", show_item);
   app.del("/items/{id}", [](int id) { kit.erase(id); });  // nothing to say: 204
   app.get("/items/latest", [] { return kit.rbegin()->second; });
-  app.get("/{shelf}/{row}", [](std::string_view shelf, long row) {
-    return std::string(shelf) + ", row " + std::to_string(row);
-  });
+  app.get("/{shelf}/{row}",
+          [](std::string_view shelf, long row) { return std::string(shelf) + ", row " + std::to_string(row); });
   app.get("/files/{path...}", [](std::string path) { return "file " + path; });
   app.get("/search", [](Request& request) {
     return "looking for " + request.query("q").value_or("nothing") + " as " +

@@ -59,13 +59,16 @@ class Handler {
 // Parameters.
 
 template <class T>
-concept Number = (std::integral<T> || std::floating_point<T>) && !std::same_as<T, bool> && !std::same_as<T, char>;
+concept Number = std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, char>;
 
 template <class T>
 concept PathParameter = Number<T> || std::same_as<T, std::string> || std::same_as<T, std::string_view>;
 
 template <class T>
-inline constexpr bool is_request = std::same_as<std::remove_cvref_t<T>, Request>;
+inline constexpr bool is_request = std::same_as<T, Request&>;
+
+template <class T>
+inline constexpr bool is_argument = is_request<T> || PathParameter<std::remove_cvref_t<T>>;
 
 /// False when `text` isn't wholly a value of that type.
 template <PathParameter T>
@@ -116,8 +119,8 @@ void start(Call& call, Task<T> task) {
 }
 
 template <class R>
-concept Answer = std::is_void_v<R> || std::same_as<std::remove_cvref_t<R>, Response> ||
-                 std::convertible_to<R, std::string_view>;
+concept Answer =
+    std::is_void_v<R> || std::same_as<std::remove_cvref_t<R>, Response> || std::convertible_to<R, std::string_view>;
 
 // Functions.
 
@@ -144,9 +147,8 @@ class HandlerOf;
 
 template <class F, class R, class... A>
 class HandlerOf<F, R, std::tuple<A...>> final : public Handler {
-  static_assert(((is_request<A> || PathParameter<std::remove_cvref_t<A>>) && ...),
+  static_assert((is_argument<A> && ...),
                 "a handler takes Request& and path parameters: numbers, std::string, std::string_view");
-  static_assert(((!is_request<A> || std::same_as<A, Request&>) && ...), "a handler takes its request as Request&");
 
  public:
   explicit HandlerOf(F function) : function_(std::move(function)) {}

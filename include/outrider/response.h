@@ -103,9 +103,9 @@ class Response {
   /// 200 without content.
   Response() = default;
   /// 200, text/plain in UTF-8.
-  Response(std::string body) : body_(std::move(body)), content_type_(kText) {}                  // NOLINT: implicit
-  Response(std::string_view body) : Response(std::string(body)) {}                              // NOLINT: implicit
-  Response(const char* body) : Response(std::string(body)) {}                                   // NOLINT: implicit
+  Response(std::string body) : body_(std::move(body)), content_type_(kText) {}  // NOLINT: implicit
+  Response(std::string_view body) : Response(std::string(body)) {}              // NOLINT: implicit
+  Response(const char* body) : Response(std::string(body)) {}                   // NOLINT: implicit
 
   static Response text(std::string body) { return {std::move(body), kText}; }
   static Response html(std::string body) { return {std::move(body), "text/html; charset=utf-8"}; }
@@ -131,8 +131,9 @@ class Response {
   /// It starts when the head can leave, and isn't started for HEAD. When it returns, the response is complete; when
   /// it throws, the connection is cut, so that the peer sees that something is missing.
   template <class F>
-    requires std::is_invocable_r_v<Task<void>, F&, ResponseWriter&>
   static Response stream(F function, std::string_view content_type = "text/plain; charset=utf-8") {
+    static_assert(std::is_invocable_r_v<Task<void>, F&, ResponseWriter&>,
+                  "a stream's function takes ResponseWriter& and is a coroutine, or returns a Task<void>");
     Response response;
     response.add_header("content-type", content_type);
     response.producer_ = std::make_unique<detail::ProducerOf<F>>(std::move(function));
@@ -150,7 +151,9 @@ class Response {
   /// (Transfer-Encoding, Upgrade) are refused with ResponseError, here or when the response is sent. So is what
   /// would break the message: CR, LF and other control characters.
   Response& add_header(std::string_view name, std::string_view value) &;
-  Response&& add_header(std::string_view name, std::string_view value) && { return std::move(add_header(name, value)); }
+  Response&& add_header(std::string_view name, std::string_view value) && {
+    return std::move(add_header(name, value));
+  }
 
   /// The length of a stream, when it is known: it is then sent with Content-Length instead of chunks, and a stream
   /// that writes more or less is an error.

@@ -77,8 +77,8 @@ class Server {
 Server serve(const App& app, Config config = {});
 
 /// Serves until SIGINT or SIGTERM, which it handles for that time (one that was ignored stays so), or until a
-/// handler calls Request::stop_server(). The first signal stops by the policy, a second one at once. Throws what serve() throws, and
-/// Error(State) when another thread is in run() already.
+/// handler calls Request::stop_server(). The first signal stops by the policy, a second one at once. Throws what
+/// serve() throws, and Error(State) when another thread is in run() already.
 StopReport run(const App& app, Config config = {});
 
 }  // namespace outrider

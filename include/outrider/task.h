@@ -84,8 +84,7 @@ template <class T>
 class Promise final : public PromiseBase {
  public:
   Task<T> get_return_object() noexcept;
-  template <class U>
-    requires std::is_constructible_v<T, U&&>
+  template <class U = T>
   void return_value(U&& value) {
     value_.emplace(std::forward<U>(value));
   }

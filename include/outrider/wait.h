@@ -31,7 +31,9 @@ struct OffloadTicket;
 /// Further waits of the same kind throw it again.
 class Cancelled : public std::exception {
  public:
-  const char* what() const noexcept override { return "the exchange was cancelled: its peer has gone, or the server stops"; }
+  const char* what() const noexcept override {
+    return "the exchange was cancelled: its peer has gone, or the server stops";
+  }
 };
 
 namespace detail {

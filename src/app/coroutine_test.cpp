@@ -37,8 +37,10 @@ TEST_CASE("body() completes with the whole body, however it comes") {
   CHECK(served.exchange(post(5) + "hello").ends_with("\r\n\r\nhello"));
   CHECK(served.exchange(post(0)).ends_with("content-length: 0\r\n\r\n"));
   CHECK(served.exchange(Served::request("POST", "/")).ends_with("content-length: 0\r\n\r\n"));
-  CHECK(served.exchange(Served::request("POST", "/", "transfer-encoding: chunked\r\n") +
-                        "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n").ends_with("\r\n\r\nhello"));
+  CHECK(served
+            .exchange(Served::request("POST", "/", "transfer-encoding: chunked\r\n") +
+                      "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n")
+            .ends_with("\r\n\r\nhello"));
   const std::string large(1'000'000, 'x');
   MemoryClient& client = served.connect();
   client.send(post(large.size()));
@@ -336,9 +338,10 @@ TEST_CASE("informational responses precede the response") {
   MemoryClient& client = served.connect();
   client.send(Served::request("GET", "/"));
   CHECK(served.run_until([&] { return ends_with(client, "page"); }));
-  CHECK(client.received().starts_with("HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n"
-                                      "HTTP/1.1 103 Early Hints\r\nlink: </b.css>; rel=preload\r\n\r\n"
-                                      "HTTP/1.1 200 OK\r\n"));
+  CHECK(
+      client.received().starts_with("HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n"
+                                    "HTTP/1.1 103 Early Hints\r\nlink: </b.css>; rel=preload\r\n\r\n"
+                                    "HTTP/1.1 200 OK\r\n"));
   CHECK(served.get("/bad").starts_with("HTTP/1.1 500 "));
   CHECK(served.get("/bad-field").starts_with("HTTP/1.1 500 "));
   CHECK(served.errors().size() == 2);

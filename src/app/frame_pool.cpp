@@ -16,7 +16,7 @@ namespace outrider::detail {
 namespace {
 
 constexpr std::size_t kGranule = 64;
-constexpr std::size_t kPooledMax = 2048;            // a larger frame has arrays in it; it is allocated each time
+constexpr std::size_t kPooledMax = 2048;           // a larger frame has arrays in it; it is allocated each time
 constexpr std::size_t kKeptBytesMax = 512 * 1024;  // of a thread: some 1000 handlers in flight
 
 struct Block {

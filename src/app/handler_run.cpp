@@ -88,7 +88,7 @@ void HandlerRun::call_handler() {
   const std::string_view path = head.path();
   const bool is_encoded = path.find('%') != std::string_view::npos;
   if (is_encoded && !is_valid_encoding(path)) return answer_status(400, "the path is not percent-encoded\n");
-  route_ = dispatcher_.site().router->match(head.method(), path, parameters_);
+  route_ = dispatcher_.site().router->match(head.method(), path, is_encoded, parameters_);
   if (route_ == nullptr) return answer_without_route(path);
   if (is_encoded) decode_parameters();
   route_->handler->handle(*this);

@@ -129,8 +129,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   Request request_;
   ResponseWriter writer_;
   const Route* route_ = nullptr;
-  Captures parameters_;   // decoded
-  std::string decoded_;   // what of them isn't a part of the path as it was sent
+  Captures parameters_;  // decoded
+  std::string decoded_;  // what of them isn't a part of the path as it was sent
   std::coroutine_handle<> coroutine_;
   Finish finish_ = nullptr;
   std::unique_ptr<detail::Producer> producer_;  // of the stream; its coroutine uses it

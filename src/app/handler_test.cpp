@@ -92,10 +92,10 @@ TEST_CASE("path parameters are converted by position, with the request at any pl
   app.get("/rest/{x...}", [](std::string x) { return x; });
   app.get("/two/{a}/{b}", [](int a, std::string b) { return b + std::to_string(a); });
   app.get("/first/{a}", [](Request& request, int a) { return std::string(request.method()) + std::to_string(a); });
-  app.get("/last/{a}", [](int a, Request& request) { return std::string(request.parameter("a")) + std::to_string(a); });
-  app.get("/named/{a}/{b}", [](Request& request) {
-    return std::string(request.parameter("b")) + std::string(request.parameter("a"));
-  });
+  app.get("/last/{a}",
+          [](int a, Request& request) { return std::string(request.parameter("a")) + std::to_string(a); });
+  app.get("/named/{a}/{b}",
+          [](Request& request) { return std::string(request.parameter("b")) + std::string(request.parameter("a")); });
   Served served(app);
   CHECK(served.get("/int/-7") == ok("-7"));
   CHECK(served.get("/unsigned/255") == ok("255"));
@@ -263,8 +263,9 @@ TEST_CASE("a request shows what came") {
   App app;
   std::vector<std::string> seen;
   app.get("/a/{x}", [&](Request& request) {
-    seen = {std::string(request.method()), std::string(request.target()), std::string(request.path()),
-            std::string(request.query()), request.query("q").value(), std::string(request.header("X-One").value()),
+    seen = {std::string(request.method()), std::string(request.target()),
+            std::string(request.path()),   std::string(request.query()),
+            request.query("q").value(),    std::string(request.header("X-One").value()),
             request.peer_address()};
     CHECK(!request.query("z"));
     CHECK(!request.header("x-three"));

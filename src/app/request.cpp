@@ -34,9 +34,7 @@ std::optional<std::string_view> Request::header(std::string_view name) const {
 
 HeaderRange Request::headers() const { return HeaderRange(run_); }
 
-std::string_view Request::parameter(std::string_view name) const {
-  return std::as_const(*run_).parameter(name);
-}
+std::string_view Request::parameter(std::string_view name) const { return std::as_const(*run_).parameter(name); }
 
 const std::string& Request::peer_address() const { return run_->peer_address(); }
 

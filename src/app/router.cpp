@@ -126,10 +126,11 @@ uint32_t Router::child_by_text(uint32_t node, std::string_view text) const {
   return found != children.end() && nodes_[*found].text == text ? *found : 0;
 }
 
-const Route* Router::match(std::string_view method, std::string_view path, Captures& captures) const {
+const Route* Router::match(std::string_view method, std::string_view path, bool is_encoded,
+                           Captures& captures) const {
   captures.count = 0;
   if (!path.starts_with('/')) return nullptr;
-  Search search{*this, method, captures, {}, path.find('%') != std::string_view::npos};
+  Search search{*this, method, captures, {}, is_encoded};
   return search.below(nodes_[0], path.substr(1));
 }
 

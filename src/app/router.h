@@ -41,7 +41,11 @@ class Router {
   void add(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler);
 
   /// The route for a path (validly percent-encoded), or null. HEAD finds GET routes, too.
-  const Route* match(std::string_view method, std::string_view path, Captures& captures) const;
+  const Route* match(std::string_view method, std::string_view path, Captures& captures) const {
+    return match(method, path, path.find('%') != std::string_view::npos, captures);
+  }
+  /// The same for a path of which it is known whether it has escapes.
+  const Route* match(std::string_view method, std::string_view path, bool is_encoded, Captures& captures) const;
   /// The methods that are answered on a path, for the Allow field: "GET, HEAD, OPTIONS"; empty when no route
   /// matches. The path "*" stands for the whole server.
   std::string allowed_methods(std::string_view path) const;

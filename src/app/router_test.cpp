@@ -22,7 +22,9 @@ class NoHandler final : public detail::Handler {
   std::size_t parameters_;
 };
 
-std::shared_ptr<detail::Handler> handler(std::size_t parameters = 0) { return std::make_shared<NoHandler>(parameters); }
+std::shared_ptr<detail::Handler> handler(std::size_t parameters = 0) {
+  return std::make_shared<NoHandler>(parameters);
+}
 
 Router router_of(const std::vector<std::string>& patterns) {
   Router router;
@@ -52,8 +54,8 @@ std::string reason_against(Router& router, std::string_view method, std::string_
 }
 
 TEST_CASE("paths find their routes") {
-  const Router router = router_of({"/", "/items", "/items/", "/items/{id}", "/items/{id}/parts/{part}", "/files/{path...}",
-                                   "/caf\xc3\xa9", "/a b"});
+  const Router router = router_of({"/", "/items", "/items/", "/items/{id}", "/items/{id}/parts/{part}",
+                                   "/files/{path...}", "/caf\xc3\xa9", "/a b"});
   struct Case {
     const char* path;
     const char* expected;

@@ -17,10 +17,9 @@ namespace outrider {
 }  // namespace outrider
 
 /// Always on: for cheap checks whose failure would corrupt memory or a peer's data.
-#define OUTRIDER_CHECK(expression)                                                        \
-  (__builtin_expect(static_cast<bool>(expression), 1)                                     \
-       ? static_cast<void>(0)                                                             \
-       : ::outrider::check_failed(#expression, __FILE__, __LINE__))
+#define OUTRIDER_CHECK(expression)                                           \
+  (__builtin_expect(static_cast<bool>(expression), 1) ? static_cast<void>(0) \
+                                                      : ::outrider::check_failed(#expression, __FILE__, __LINE__))
 
 /// On in debug builds only.
 #ifdef NDEBUG

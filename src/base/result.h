@@ -2,7 +2,8 @@
 #pragma once
 
 // Result<T, E>: a value or the reason why there is none. For troubles that are expected (a peer that breaks the
-// protocol); GCC 12 in C++20 mode has no std::expected. There is no TRY macro: `if (!r) return r.error();` is visible.
+// protocol); GCC 12 in C++20 mode has no std::expected. There is no TRY macro: `if (!r) return r.error();` is
+// visible.
 
 #include <utility>
 #include <variant>

@@ -58,9 +58,7 @@ class RequestHead {
   int minor_version() const { return layout_.minor_version; }
 
   std::size_t field_count() const { return layout_.fields.size(); }
-  Field field(std::size_t index) const {
-    return {at(layout_.fields[index].name), at(layout_.fields[index].value)};
-  }
+  Field field(std::size_t index) const { return {at(layout_.fields[index].name), at(layout_.fields[index].value)}; }
   /// The value of the first field of that (lower-case) name; its data() is null when there is none.
   std::string_view find(std::string_view name) const;
 

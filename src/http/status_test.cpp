@@ -13,7 +13,9 @@ TEST_CASE("registered status codes have their phrases, others none") {
   CHECK(reason_phrase(200) == "OK");
   CHECK(reason_phrase(404) == "Not Found");
   CHECK(reason_phrase(511) == "Network Authentication Required");
-  for (const int status : {-1, 0, 99, 104, 299, 306, 418, 420, 430, 510, 600, 999}) CHECK(reason_phrase(status).empty());
+  for (const int status : {-1, 0, 99, 104, 299, 306, 418, 420, 430, 510, 600, 999}) {
+    CHECK(reason_phrase(status).empty());
+  }
   // No phrase stands for two codes, and none could end the line.
   std::set<std::string_view> phrases;
   int count = 0;

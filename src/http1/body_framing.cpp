@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "http1/body_framing.h"
 
+#include <array>
+
 #include "base/ascii.h"
 
 namespace outrider::http1 {
@@ -9,9 +11,16 @@ namespace {
 // 18 decimal digits always fit in 63 bits; nothing sends an exabyte.
 constexpr std::size_t kContentLengthDigitsMax = 18;
 
-bool is_host_char(char c) {
-  return ascii::is_alpha(c) || ascii::is_digit(c) || std::string_view("-._~!$&'()*+;=%").find(c) != std::string_view::npos;
+constexpr bool may_stand_in_host(char c) {
+  return ascii::is_alpha(c) || ascii::is_digit(c) ||
+         std::string_view("-._~!$&'()*+;=%").find(c) != std::string_view::npos;
 }
+
+constexpr std::array<bool, 256> kHostChars = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t byte = 0; byte < 128; ++byte) table[byte] = may_stand_in_host(static_cast<char>(byte));
+  return table;
+}();
 
 bool is_port(std::string_view text) {
   for (const char c : text) {
@@ -32,7 +41,7 @@ bool is_valid_authority(std::string_view text) {
     }
     ++end;
   } else {
-    while (end < text.size() && is_host_char(text[end])) ++end;
+    while (end < text.size() && kHostChars[static_cast<uint8_t>(text[end])]) ++end;
   }
   if (end == text.size()) return true;
   return text[end] == ':' && end > 0 && is_port(text.substr(end + 1));

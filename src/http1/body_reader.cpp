@@ -17,9 +17,9 @@ constexpr std::size_t kChunkSizeDigitsMax = 15;
 
 // RFC 9110 §6.5.1: fields that change framing, routing or authentication aren't allowed in trailers.
 bool is_forbidden_trailer(std::string_view name) {
-  for (const std::string_view forbidden : {"content-length", "transfer-encoding", "host", "connection", "trailer",
-                                           "content-encoding", "content-type", "content-range", "expect", "te",
-                                           "upgrade", "authorization", "cookie", "set-cookie"}) {
+  for (const std::string_view forbidden :
+       {"content-length", "transfer-encoding", "host", "connection", "trailer", "content-encoding", "content-type",
+        "content-range", "expect", "te", "upgrade", "authorization", "cookie", "set-cookie"}) {
     if (name == forbidden) return true;
   }
   return false;

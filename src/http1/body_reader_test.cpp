@@ -74,7 +74,8 @@ struct Expected {
   std::string trailers = {};
 };
 
-void expect_body(const std::string& fields, const std::string& input, const Expected& expected, const Limits& limits = {}) {
+void expect_body(const std::string& fields, const std::string& input, const Expected& expected,
+                 const Limits& limits = {}) {
   for (const std::string trailing : {"", "\r\n", "GET / HTTP/1.1\r\n"}) {
     const std::string bytes = input + trailing;
     testing::for_each_fragmentation(bytes, [&](const testing::Fragments& fragments) {
@@ -158,7 +159,9 @@ const struct {
     {"0x1\r\nx\r\n", Fault::ChunkSizeInvalid},
     {"1_0\r\n", Fault::ChunkSizeInvalid},
     {"g\r\n", Fault::ChunkSizeInvalid},
-    {"\0" "1\r\n"s, Fault::ChunkSizeInvalid},
+    {"\0"
+     "1\r\n"s,
+     Fault::ChunkSizeInvalid},
     {"1\rx", Fault::ChunkSizeInvalid},
     {"1\r\r\n", Fault::ChunkSizeInvalid},
     {"1;a\rb\r\n", Fault::ChunkSizeInvalid},
@@ -198,9 +201,9 @@ TEST_CASE("a chunked body that two parsers could read differently is refused") {
 }
 
 TEST_CASE("a trailer that would change how the message is read is refused") {
-  for (const char* name : {"Content-Length", "Transfer-Encoding", "Host", "Connection", "Trailer", "Content-Encoding",
-                           "Content-Type", "Content-Range", "Expect", "TE", "Upgrade", "Authorization", "Cookie",
-                           "Set-Cookie"}) {
+  for (const char* name :
+       {"Content-Length", "Transfer-Encoding", "Host", "Connection", "Trailer", "Content-Encoding", "Content-Type",
+        "Content-Range", "Expect", "TE", "Upgrade", "Authorization", "Cookie", "Set-Cookie"}) {
     INFO(name);
     expect_fault("0\r\n" + std::string(name) + ": 1\r\n\r\n", Fault::TrailerForbidden);
   }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "http1/connection.h"
 
-#include <uv.h>
-
 #include <utility>
 
 #include "base/check.h"
@@ -103,7 +101,7 @@ void Connection::on_head_complete() {
   has_end_news_ = peer_ended_;
   stop_stage_ = http::StopStage::None;
   ++exchange_count_;
-  exchange_began_ns_ = uv_hrtime();
+  if (service_.times_exchanges) exchange_began_ = std::chrono::steady_clock::now();
   set_deadline();
   service_.loop.defer_step(step_);
 }
@@ -195,14 +193,18 @@ bool Connection::can_discard_body() const {
   return left.has_value() && *left <= kDiscardMax;
 }
 
-uint64_t Connection::microseconds() const { return (uv_hrtime() - exchange_began_ns_) / 1000; }
+uint64_t Connection::microseconds() const {
+  if (!service_.times_exchanges) return 0;
+  const auto elapsed = std::chrono::steady_clock::now() - exchange_began_;
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count());
+}
 
 // Called from within the face's call, or from within step(): the exchange's memory must survive the return, and does,
 // because recycling only puts it in the pool.
 void Connection::on_response_complete() {
   const http::RequestHead& head = exchange_->head();
-  service_.observer.on_exchange_end({head.method(), head.target(), head.minor_version(), exchange_->status(),
-                                     microseconds(), stop_stage_, this});
+  service_.observer.on_exchange_end(
+      {head.method(), head.target(), head.minor_version(), exchange_->status(), microseconds(), stop_stage_, this});
   end_exchange();
 }
 

@@ -12,6 +12,7 @@
 //
 // Thread: loop only. Destroyed by its observer, never inside one of its own calls.
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -104,19 +105,19 @@ class Connection final : public http::ServedConnection,
   loop::Deferred step_;
   loop::Deferred flush_;
   Attachment attachment_;
-  uint64_t exchange_began_ns_ = 0;
+  std::chrono::steady_clock::time_point exchange_began_;
   std::size_t exchange_count_ = 0;
   std::size_t lingered_bytes_ = 0;
   std::size_t unwritten_at_check_ = 0;
   Phase phase_ = Phase::Idle;
-  bool is_dispatched_ = false;      // the application knows of the exchange
+  bool is_dispatched_ = false;  // the application knows of the exchange
   bool is_reading_ = true;
-  bool peer_ended_ = false;         // the peer sends nothing more
-  bool has_body_news_ = false;      // the handler is to be told, in the next step
+  bool peer_ended_ = false;     // the peer sends nothing more
+  bool has_body_news_ = false;  // the handler is to be told, in the next step
   bool has_end_news_ = false;
-  bool was_unwritable_ = false;     // the face was told so, and waits
-  bool watches_write_ = false;      // the deadline is that of the write under way
-  bool is_broken_ = false;          // writing failed; to be dealt with in the next step
+  bool was_unwritable_ = false;  // the face was told so, and waits
+  bool watches_write_ = false;   // the deadline is that of the write under way
+  bool is_broken_ = false;       // writing failed; to be dealt with in the next step
   http::StopStage stop_stage_ = http::StopStage::None;
 };
 

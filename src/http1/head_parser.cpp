@@ -52,8 +52,8 @@ Result<HeadParser::Progress, ProtocolError> HeadParser::feed(std::string_view by
 std::optional<Fault> HeadParser::parse_lines() {
   const Buffer& storage = head_->storage();
   while (state_ != State::Complete) {
-    const auto* end = static_cast<const char*>(
-        std::memchr(storage.data() + scanned_, '\n', storage.size() - scanned_));
+    const auto* end =
+        static_cast<const char*>(std::memchr(storage.data() + scanned_, '\n', storage.size() - scanned_));
     if (end == nullptr) {
       scanned_ = storage.size();
       return check_partial_line();

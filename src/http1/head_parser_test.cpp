@@ -113,17 +113,20 @@ struct Accepted {
 
 const Accepted kTargets[] = {
     {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a]"},
-    {"GET /a/b%20c?d=e&f HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a/b%20c?d=e&f 1.1 path=/a/b%20c query=d=e&f for=a [host|a]"},
+    {"GET /a/b%20c?d=e&f HTTP/1.1\r\nHost: a\r\n\r\n",
+     "GET /a/b%20c?d=e&f 1.1 path=/a/b%20c query=d=e&f for=a [host|a]"},
     {"GET /? HTTP/1.1\r\nHost: a\r\n\r\n", "GET /? 1.1 path=/ query= for=a [host|a]"},
     {"GET /a?b?c HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a?b?c 1.1 path=/a query=b?c for=a [host|a]"},
     {"GET //a HTTP/1.1\r\nHost: a\r\n\r\n", "GET //a 1.1 path=//a query= for=a [host|a]"},
-    {"GET /{a|b}\"^`<>\\ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /{a|b}\"^`<>\\ 1.1 path=/{a|b}\"^`<>\\ query= for=a [host|a]"},
+    {"GET /{a|b}\"^`<>\\ HTTP/1.1\r\nHost: a\r\n\r\n",
+     "GET /{a|b}\"^`<>\\ 1.1 path=/{a|b}\"^`<>\\ query= for=a [host|a]"},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * 1.1 path=* query= for=a [host|a]"},
     {"GET http://a/b?c HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a/b?c 1.1 path=/b query=c for=a [host|a]"},
     {"GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a 1.1 path=/ query= for=a [host|a]"},
     {"GET http://a?q HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a?q 1.1 path=/ query=q for=a [host|a]"},
     {"GET HTTPS://A:1/ HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET HTTPS://A:1/ 1.1 path=/ query= for=A:1 [host|a:1]"},
-    {"GET http://[::1]:8/ HTTP/1.1\r\nHost: [::1]:8\r\n\r\n", "GET http://[::1]:8/ 1.1 path=/ query= for=[::1]:8 [host|[::1]:8]"},
+    {"GET http://[::1]:8/ HTTP/1.1\r\nHost: [::1]:8\r\n\r\n",
+     "GET http://[::1]:8/ 1.1 path=/ query= for=[::1]:8 [host|[::1]:8]"},
     {"GET http://a/ HTTP/1.0\r\n\r\n", "GET http://a/ 1.0 path=/ query= for=a close"},
     {"M-SEARCH /a HTTP/1.1\r\nHost: a\r\n\r\n", "M-SEARCH /a 1.1 path=/a query= for=a [host|a]"},
     {"get / HTTP/1.1\r\nHost: a\r\n\r\n", "get / 1.1 path=/ query= for=a [host|a]"},
@@ -138,11 +141,15 @@ const Accepted kFields[] = {
     {"GET / HTTP/1.1\r\nHost: \t \r\n\r\n", "GET / 1.1 path=/ query= for= [host|]"},
     {"GET / HTTP/1.1\r\nHost: a\r\nX:\r\nY: \r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a] [x|] [y|]"},
     {"GET / HTTP/1.1\r\nHost: a\r\nX: b c\td\r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a] [x|b c\td]"},
-    {"GET / HTTP/1.1\r\nHost: a\r\nX: \x80\xff\xc3\xa4\r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a] [x|\x80\xff\xc3\xa4]"},
-    {"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nx: 2\r\nX: 1\r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a] [x|1] [x|2] [x|1]"},
+    {"GET / HTTP/1.1\r\nHost: a\r\nX: \x80\xff\xc3\xa4\r\n\r\n",
+     "GET / 1.1 path=/ query= for=a [host|a] [x|\x80\xff\xc3\xa4]"},
+    {"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nx: 2\r\nX: 1\r\n\r\n",
+     "GET / 1.1 path=/ query= for=a [host|a] [x|1] [x|2] [x|1]"},
     {"GET / HTTP/1.1\r\nX: :\r\nHost: a\r\n\r\n", "GET / 1.1 path=/ query= for=a [x|:] [host|a]"},
-    {"GET / HTTP/1.1\r\nHost: a\r\n!#$%&'*+-.^_`|~0: 1\r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a] [!#$%&'*+-.^_`|~0|1]"},
-    {"GET / HTTP/1.1\r\nHost: EXAMPLE.com:80\r\n\r\n", "GET / 1.1 path=/ query= for=EXAMPLE.com:80 [host|EXAMPLE.com:80]"},
+    {"GET / HTTP/1.1\r\nHost: a\r\n!#$%&'*+-.^_`|~0: 1\r\n\r\n",
+     "GET / 1.1 path=/ query= for=a [host|a] [!#$%&'*+-.^_`|~0|1]"},
+    {"GET / HTTP/1.1\r\nHost: EXAMPLE.com:80\r\n\r\n",
+     "GET / 1.1 path=/ query= for=EXAMPLE.com:80 [host|EXAMPLE.com:80]"},
     {"GET / HTTP/1.1\r\nHost: a:\r\n\r\n", "GET / 1.1 path=/ query= for=a: [host|a:]"},
     {"GET / HTTP/1.1\r\nHost: [fe80::1]\r\n\r\n", "GET / 1.1 path=/ query= for=[fe80::1] [host|[fe80::1]]"},
     {"GET / HTTP/1.1\r\nHost: [::ffff:1.2.3.4]:65535\r\n\r\n",
@@ -151,7 +158,8 @@ const Accepted kFields[] = {
 };
 
 const Accepted kFraming[] = {
-    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "POST / 1.1 path=/ query= for=a [host|a] [content-length|0]"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+     "POST / 1.1 path=/ query= for=a [host|a] [content-length|0]"},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 007\r\n\r\n",
      "POST / 1.1 path=/ query= for=a length=7 [host|a] [content-length|007]"},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999999999\r\n\r\n",
@@ -163,7 +171,8 @@ const Accepted kFraming[] = {
     {"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n",
      "POST / 1.1 path=/ query= for=a length=1 expects-continue [host|a] [expect|100-Continue] [content-length|1]"},
     // Without content, and in HTTP/1.0, there is nothing to wait for.
-    {"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", "POST / 1.1 path=/ query= for=a [host|a] [expect|100-continue]"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+     "POST / 1.1 path=/ query= for=a [host|a] [expect|100-continue]"},
     {"POST / HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
      "POST / 1.0 path=/ query= for= length=1 close [content-length|1] [expect|100-continue]"},
 };
@@ -171,17 +180,22 @@ const Accepted kFraming[] = {
 const Accepted kPersistence[] = {
     {"GET / HTTP/1.0\r\n\r\n", "GET / 1.0 path=/ query= for= close"},
     {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "GET / 1.0 path=/ query= for= [connection|Keep-Alive]"},
-    {"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", "GET / 1.0 path=/ query= for= close [connection|keep-alive, close]"},
-    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: CLOSE\r\n\r\n", "GET / 1.1 path=/ query= for=a close [host|a] [connection|CLOSE]"},
+    {"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
+     "GET / 1.0 path=/ query= for= close [connection|keep-alive, close]"},
+    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: CLOSE\r\n\r\n",
+     "GET / 1.1 path=/ query= for=a close [host|a] [connection|CLOSE]"},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: te , close\r\n\r\n",
      "GET / 1.1 path=/ query= for=a close [host|a] [connection|te , close]"},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: te\r\nConnection: close\r\n\r\n",
      "GET / 1.1 path=/ query= for=a close [host|a] [connection|te] [connection|close]"},
-    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a] [connection|closed]"},
-    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: , ,\r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a] [connection|, ,]"},
+    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n",
+     "GET / 1.1 path=/ query= for=a [host|a] [connection|closed]"},
+    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: , ,\r\n\r\n",
+     "GET / 1.1 path=/ query= for=a [host|a] [connection|, ,]"},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
      "GET / 1.1 path=/ query= for=a upgrade=websocket [host|a] [connection|Upgrade] [upgrade|websocket]"},
-    {"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "GET / 1.1 path=/ query= for=a [host|a] [upgrade|websocket]"},
+    {"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+     "GET / 1.1 path=/ query= for=a [host|a] [upgrade|websocket]"},
     {"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
      "GET / 1.0 path=/ query= for= close [connection|upgrade] [upgrade|websocket]"},
 };
@@ -322,7 +336,9 @@ const Refused kMeanings[] = {
      Fault::TransferEncodingNotChunked},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked;q=1\r\n\r\n", Fault::TransferEncodingNotChunked},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", Fault::TransferEncodingNotChunked},
-    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0b" "chunked\r\n\r\n", Fault::FieldValueInvalid},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0b"
+     "chunked\r\n\r\n",
+     Fault::FieldValueInvalid},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Fault::TransferEncodingUnknown},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: clo se\r\n\r\n", Fault::ConnectionInvalid},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: a, \"close\"\r\n\r\n", Fault::ConnectionInvalid},
@@ -357,7 +373,8 @@ TEST_CASE("only token characters may stand in a method and in a field name") {
   for (int byte = 0; byte < 256; ++byte) {
     CAPTURE(byte);
     const char c = static_cast<char>(byte);
-    const bool is_allowed = byte < 0x80 && (std::isalnum(byte) != 0 || (byte != 0 && std::strchr("!#$%&'*+-.^_`|~", byte)));
+    const bool is_allowed =
+        byte < 0x80 && (std::isalnum(byte) != 0 || (byte != 0 && std::strchr("!#$%&'*+-.^_`|~", byte)));
     const std::string letter(1, c);
     CHECK(parse({"G" + letter + "T / HTTP/1.1\r\nHost: a\r\n\r\n"}, Limits()).is_complete == is_allowed);
     if (c == ':') continue;  // ends the name

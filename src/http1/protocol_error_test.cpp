@@ -53,17 +53,33 @@ TEST_CASE("every fault can be produced") {
   tight.body_bytes_max = 5;
 
   std::set<Fault> provoked;
-  for (const std::string& bytes : {
-           "GET / HTTP/1.1\n"s, "@\r\n"s, "CONNECT a:1 HTTP/1.1\r\n"s, "GET a HTTP/1.1\r\n"s, "GET /\r\n"s,
-           "GET / HTTP/3.0\r\n"s, line + " fold\r\n", line + "a : b\r\n", line + "@: b\r\n", line + "a: \x01\r\n",
-           "GET / HTTP/1.1\r\n\r\n"s, line + "Host: a\r\n", "GET / HTTP/1.1\r\nHost: @\r\n"s,
-           "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"s, line + "Content-Length: x\r\n",
-           line + "Content-Length: 1\r\nContent-Length: 1\r\n",
-           line + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-           "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"s, line + "Transfer-Encoding: gzip\r\n",
-           line + "Transfer-Encoding: gzip, chunked\r\n", line + "Connection: @\r\n", line + "Expect: x\r\n",
-           chunked + "x\r\n", chunked + "1;\x01\r\n", chunked + "1;" + std::string(300, 'e'), chunked + "1\r\nxyz",
-           chunked + "0\r\nHost: a\r\n\r\n"}) {
+  for (const std::string& bytes : {"GET / HTTP/1.1\n"s,
+                                   "@\r\n"s,
+                                   "CONNECT a:1 HTTP/1.1\r\n"s,
+                                   "GET a HTTP/1.1\r\n"s,
+                                   "GET /\r\n"s,
+                                   "GET / HTTP/3.0\r\n"s,
+                                   line + " fold\r\n",
+                                   line + "a : b\r\n",
+                                   line + "@: b\r\n",
+                                   line + "a: \x01\r\n",
+                                   "GET / HTTP/1.1\r\n\r\n"s,
+                                   line + "Host: a\r\n",
+                                   "GET / HTTP/1.1\r\nHost: @\r\n"s,
+                                   "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"s,
+                                   line + "Content-Length: x\r\n",
+                                   line + "Content-Length: 1\r\nContent-Length: 1\r\n",
+                                   line + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                   "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"s,
+                                   line + "Transfer-Encoding: gzip\r\n",
+                                   line + "Transfer-Encoding: gzip, chunked\r\n",
+                                   line + "Connection: @\r\n",
+                                   line + "Expect: x\r\n",
+                                   chunked + "x\r\n",
+                                   chunked + "1;\x01\r\n",
+                                   chunked + "1;" + std::string(300, 'e'),
+                                   chunked + "1\r\nxyz",
+                                   chunked + "0\r\nHost: a\r\n\r\n"}) {
     provoke(bytes, provoked);
   }
   provoke("GET /234567890123456789 HTTP/1.1\r\n", provoked, tight);

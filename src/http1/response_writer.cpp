@@ -179,7 +179,8 @@ ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More mo
 ResponseWriter::Fault ResponseWriter::account(uint64_t size, http::More more) {
   facts_.content_sent += size;
   // A response to HEAD (or a 304) may give the length of content that isn't sent.
-  const bool may_be_empty = facts_.content_sent == 0 && (http::forbids_content(facts_.status) || facts_.is_head_response);
+  const bool may_be_empty =
+      facts_.content_sent == 0 && (http::forbids_content(facts_.status) || facts_.is_head_response);
   if (!facts_.has_content_length || may_be_empty) return Fault::None;
   if (facts_.content_sent > facts_.content_length) return Fault::BodyTooLong;
   if (more == http::More::No && facts_.content_sent < facts_.content_length) return Fault::BodyTooShort;
@@ -192,7 +193,8 @@ void ResponseWriter::close_head(uint64_t size, http::More more, const ResponseCo
   if (!facts_.has_date) head_.append(context.date);
   if (!facts_.has_server) head_.append(context.server);
   choose_framing(size, more, context.is_http11);
-  facts_.keeps_alive = context.keep_alive && !facts_.says_close && (facts_.framing != Framing::UntilClose || facts_.is_head_response);
+  facts_.keeps_alive =
+      context.keep_alive && !facts_.says_close && (facts_.framing != Framing::UntilClose || facts_.is_head_response);
   if (!facts_.keeps_alive) {
     head_.append("connection: close\r\n");
   } else if (!context.is_http11) {

@@ -18,10 +18,10 @@ namespace outrider::http1 {
 /// What a response must know of its request.
 struct ResponseContext {
   bool is_http11 = true;
-  bool is_head = false;       // answers HEAD: no content is sent
-  bool keep_alive = true;     // the connection is to be kept, as far as the request and the server are concerned
-  std::string_view date;      // the Date field's line, with its CRLF; empty for none
-  std::string_view server;    // the Server field's line, with its CRLF; empty for none
+  bool is_head = false;     // answers HEAD: no content is sent
+  bool keep_alive = true;   // the connection is to be kept, as far as the request and the server are concerned
+  std::string_view date;    // the Date field's line, with its CRLF; empty for none
+  std::string_view server;  // the Server field's line, with its CRLF; empty for none
 };
 
 class ResponseWriter {

@@ -42,6 +42,7 @@ struct Service {
   loop::DeadlineWheel deadlines;
   net::BufferPool buffers;
   bool sends_date = true;
+  bool times_exchanges = true;  // ExchangeRecord::microseconds; two readings of the clock a request
   bool is_draining = false;
 
  private:

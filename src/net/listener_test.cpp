@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -88,7 +88,9 @@ struct Listening {
   }
 };
 
-BoundSocket any_port(const std::string& host = "127.0.0.1") { return BoundSocket::tcp(host, 0, PortSharing::Exclusive); }
+BoundSocket any_port(const std::string& host = "127.0.0.1") {
+  return BoundSocket::tcp(host, 0, PortSharing::Exclusive);
+}
 
 bool has_ipv6() {
   try {
@@ -106,7 +108,8 @@ void for_each_kind(Visit visit) {
   for (const std::string kind : {"v4", "v6", "unix"}) {
     if (kind == "v6" && !has_ipv6()) continue;
     INFO(kind);
-    Listening listening(kind == "unix" ? BoundSocket::unix_path(folder.path_of("s")) : any_port(kind == "v4" ? "127.0.0.1" : "::1"));
+    Listening listening(kind == "unix" ? BoundSocket::unix_path(folder.path_of("s"))
+                                       : any_port(kind == "v4" ? "127.0.0.1" : "::1"));
     visit(listening);
   }
 }
@@ -264,8 +267,7 @@ TEST_CASE("both ends of a connection have addresses") {
 TEST_CASE("a port that is taken is an error that names it, and is free again afterwards") {
   auto listening = std::make_unique<Listening>(any_port());
   const Address address = listening->listener->address();
-  const std::string message =
-      message_of([&] { BoundSocket::tcp(address, PortSharing::Exclusive); }, ErrorKind::Bind);
+  const std::string message = message_of([&] { BoundSocket::tcp(address, PortSharing::Exclusive); }, ErrorKind::Bind);
   CHECK(message.find(address.to_string()) != std::string::npos);
   CHECK(message.find("another server has it") != std::string::npos);
   listening.reset();
@@ -292,8 +294,8 @@ TEST_CASE("a shared port is served by several") {
 }
 
 TEST_CASE("an address that isn't of this machine, and a path that can't be, are errors that name them") {
-  CHECK(message_of([] { BoundSocket::tcp("192.0.2.1", 0, PortSharing::Exclusive); }, ErrorKind::Bind).find("192.0.2.1") !=
-        std::string::npos);
+  CHECK(message_of([] { BoundSocket::tcp("192.0.2.1", 0, PortSharing::Exclusive); }, ErrorKind::Bind)
+            .find("192.0.2.1") != std::string::npos);
   CHECK(message_of([] { BoundSocket::unix_path("/no such folder/s"); }, ErrorKind::Bind).find("/no such folder/s") !=
         std::string::npos);
 }
@@ -362,10 +364,12 @@ TEST_CASE("a descriptor that can't be served is refused with its number") {
   REQUIRE(::pipe(pipe) == 0);
   message_of([&] { BoundSocket::adopt(pipe[0]); }, ErrorKind::Bind);
   const int datagram = ::socket(AF_INET, SOCK_DGRAM, 0);
-  CHECK(message_of([&] { BoundSocket::adopt(datagram); }, ErrorKind::Bind).find("not a stream socket") != std::string::npos);
+  CHECK(message_of([&] { BoundSocket::adopt(datagram); }, ErrorKind::Bind).find("not a stream socket") !=
+        std::string::npos);
   for (const int family : {AF_UNIX, AF_INET}) {
     const int unbound = ::socket(family, SOCK_STREAM, 0);
-    CHECK(message_of([&] { BoundSocket::adopt(unbound); }, ErrorKind::Bind).find("bind it first") != std::string::npos);
+    CHECK(message_of([&] { BoundSocket::adopt(unbound); }, ErrorKind::Bind).find("bind it first") !=
+          std::string::npos);
     ::close(unbound);
   }
   for (const int fd : {pipe[0], pipe[1], datagram}) ::close(fd);

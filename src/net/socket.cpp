@@ -102,8 +102,8 @@ BoundSocket BoundSocket::unix_path(const std::string& path) {
   if (::bind(socket.fd_, address.raw(), address.length()) != 0) {
     const int code = errno;
     struct stat status {};
-    const bool stale = code == EADDRINUSE && ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
-                       !is_answered(address);
+    const bool stale =
+        code == EADDRINUSE && ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && !is_answered(address);
     if (!stale) throw_bind(address, code);
     ::unlink(path.c_str());
     if (::bind(socket.fd_, address.raw(), address.length()) != 0) throw_bind(address, errno);
@@ -127,8 +127,8 @@ BoundSocket BoundSocket::adopt(int fd) {
   socket.address_ = Address::of_socket(socket.fd_);
   const Address& address = socket.address_;
   if (address.is_unix() ? address.host().empty() : address.port() == 0) {
-    throw Error(ErrorKind::Bind, "can't serve on descriptor " + std::to_string(fd) +
-                                     ": it is bound to no address; bind it first");
+    throw Error(ErrorKind::Bind,
+                "can't serve on descriptor " + std::to_string(fd) + ": it is bound to no address; bind it first");
   }
   return socket;
 }

@@ -104,8 +104,7 @@ void Drain::finish() {
     // A response that was complete here but hadn't left was cut off as well.
     if (report_.aborted == counted) ++report_.aborted;
   });
-  report_.elapsed =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_);
+  report_.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_);
   const std::vector<Done> done = std::move(done_);
   for (const Done& call : done) call(report_);
 }

@@ -9,8 +9,13 @@ namespace outrider::server {
 namespace {
 
 void add(ExchangeLog& log, const std::string& target) {
-  log.add({.method = "GET", .target = target, .minor_version = 1, .status = 200, .microseconds = 7,
-           .stop_stage = http::StopStage::None, .connection = nullptr});
+  log.add({.method = "GET",
+           .target = target,
+           .minor_version = 1,
+           .status = 200,
+           .microseconds = 7,
+           .stop_stage = http::StopStage::None,
+           .connection = nullptr});
 }
 
 std::string targets(const ExchangeLog& log) {

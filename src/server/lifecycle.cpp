@@ -10,6 +10,7 @@ constexpr std::array<std::string_view, kStateCount> kNames{"created",  "starting
                                                            "draining", "stopped",  "failed"};
 
 // Row: from. Column: to, in the order of the enumeration.
+// clang-format off
 constexpr bool kMayFollow[kStateCount][kStateCount] = {
     //           created starting ready  draining stopped failed
     /*created */ {false, true,    false, false,   true,   false},
@@ -19,6 +20,7 @@ constexpr bool kMayFollow[kStateCount][kStateCount] = {
     /*stopped */ {false, true,    false, false,   false,  false},
     /*failed  */ {false, true,    false, false,   false,  false},
 };
+// clang-format on
 
 }  // namespace
 

@@ -11,13 +11,14 @@
 namespace outrider::server {
 namespace {
 
-constexpr State kStates[] = {State::Created, State::Starting, State::Ready, State::Draining, State::Stopped, State::Failed};
+constexpr State kStates[] = {State::Created,  State::Starting, State::Ready,
+                             State::Draining, State::Stopped,  State::Failed};
 static_assert(std::size(kStates) == kStateCount);
 
 // The drawing in lifecycle.h, edge by edge, and the starts over.
 const std::set<std::pair<State, State>> kEdges{
-    {State::Created, State::Starting},  {State::Created, State::Stopped}, {State::Starting, State::Ready},
-    {State::Starting, State::Draining}, {State::Starting, State::Failed}, {State::Ready, State::Draining},
+    {State::Created, State::Starting},  {State::Created, State::Stopped},  {State::Starting, State::Ready},
+    {State::Starting, State::Draining}, {State::Starting, State::Failed},  {State::Ready, State::Draining},
     {State::Ready, State::Failed},      {State::Draining, State::Stopped}, {State::Draining, State::Failed},
     {State::Stopped, State::Starting},  {State::Failed, State::Starting}};
 

@@ -18,6 +18,7 @@ LoopThread::LoopThread(const Config& config, std::vector<net::BoundSocket> socke
       engine_(std::make_unique<Engine>(*loop_, config.limits, *application_)) {
   engine_->service().set_server(config.server_header);
   engine_->service().sends_date = config.date_header;
+  engine_->service().times_exchanges = false;  // nobody keeps records here
   for (net::BoundSocket& socket : sockets) engine_->add_socket(std::move(socket));
   engine_->start_listening(config.backlog);
 }

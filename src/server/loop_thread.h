@@ -44,7 +44,7 @@ class LoopThread {
   void run(const Ended& ended);
   void drain(const StopPolicy& policy);
 
-  std::mutex mutex_;      // guards has_ended_, and with it the loop's life against request_stop()
+  std::mutex mutex_;  // guards has_ended_, and with it the loop's life against request_stop()
   bool has_ended_ = false;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<HostedApplication> application_;

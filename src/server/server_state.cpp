@@ -13,7 +13,8 @@ namespace {
 void check_range(const char* name, int value, int least, int most) {
   if (value >= least && value <= most) return;
   throw Error(ErrorKind::Option, "Config::" + std::string(name) + " is " + std::to_string(value) +
-                                     ", and must be between " + std::to_string(least) + " and " + std::to_string(most));
+                                     ", and must be between " + std::to_string(least) + " and " +
+                                     std::to_string(most));
 }
 
 // More would only be a mistake.
@@ -61,9 +62,10 @@ void ServerState::start_threads() {
   try {
     for (; started < threads_.size(); ++started) {
       // The thread keeps the state alive until its last call has returned.
-      threads_[started]->start(this, [self = shared_from_this()](const StopReport& report, std::exception_ptr failure) {
-        self->on_thread_end(report, std::move(failure));
-      });
+      threads_[started]->start(this,
+                               [self = shared_from_this()](const StopReport& report, std::exception_ptr failure) {
+                                 self->on_thread_end(report, std::move(failure));
+                               });
     }
   } catch (const Error&) {
     request_stop(StopPolicy::immediate());

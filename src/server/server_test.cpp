@@ -227,7 +227,8 @@ TEST_CASE("[threads] a handler that ignores everything is cut off by the last de
 TEST_CASE("[threads] a handler can stop its server, in each of the ways") {
   App app;
   std::optional<Server> server;
-  std::atomic<bool> is_set = false;  // that the handle was stored before a request came is nothing a thread can rely on
+  std::atomic<bool> is_set =
+      false;  // that the handle was stored before a request came is nothing a thread can rely on
   StopReport seen;
   std::string refused;
   app.get("/stop", [&] {

@@ -18,7 +18,8 @@ int parse_number(std::string_view text, int most, const std::string& what) {
   int number = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < 0 || number > most) {
-    throw Error(ErrorKind::Option, "can't bind \"" + what + "\": expected HOST:PORT, [IPV6]:PORT, unix:PATH or fd:NUMBER");
+    throw Error(ErrorKind::Option,
+                "can't bind \"" + what + "\": expected HOST:PORT, [IPV6]:PORT, unix:PATH or fd:NUMBER");
   }
   return number;
 }

@@ -7,7 +7,8 @@ namespace outrider {
 
 std::string StopReport::to_string() const {
   char text[160];
-  std::snprintf(text, sizeof text, "stopped in %.1f ms: %llu completed, %llu disconnected, %llu cancelled, %llu aborted",
+  std::snprintf(text, sizeof text,
+                "stopped in %.1f ms: %llu completed, %llu disconnected, %llu cancelled, %llu aborted",
                 static_cast<double>(elapsed.count()) / 1000.0, static_cast<unsigned long long>(completed),
                 static_cast<unsigned long long>(disconnected), static_cast<unsigned long long>(cancelled),
                 static_cast<unsigned long long>(aborted));

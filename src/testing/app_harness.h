@@ -25,7 +25,8 @@ template <class Engine, class Dispatcher, class Site>
 class AppHarness {
  public:
   explicit AppHarness(const App& app, const Limits& limits = {})
-      : site_(app.snapshot(), {}, [this](const HandlerError& error) { errors_.push_back(error.message()); }, 2),
+      : site_(
+            app.snapshot(), {}, [this](const HandlerError& error) { errors_.push_back(error.message()); }, 2),
         dispatcher_(std::make_unique<Dispatcher>(loop_, site_, [this](const StopPolicy&) { ++stops_requested_; })),
         engine_(std::make_unique<Engine>(loop_, limits, *dispatcher_)) {
     engine_->service().sends_date = false;

@@ -33,7 +33,9 @@ class BlockingClient {
   }
   ~BlockingClient() { close(); }
   BlockingClient(BlockingClient&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), is_connected_(other.is_connected_), received_(std::move(other.received_)) {}
+      : fd_(std::exchange(other.fd_, -1)),
+        is_connected_(other.is_connected_),
+        received_(std::move(other.received_)) {}
   BlockingClient& operator=(BlockingClient&&) = delete;
 
   bool is_connected() const { return is_connected_; }

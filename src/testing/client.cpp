@@ -92,6 +92,8 @@ class SocketClient final : public Client {
 
 }  // namespace
 
-std::unique_ptr<Client> connect_socket(const net::Address& address) { return std::make_unique<SocketClient>(address); }
+std::unique_ptr<Client> connect_socket(const net::Address& address) {
+  return std::make_unique<SocketClient>(address);
+}
 
 }  // namespace outrider::testing

@@ -54,8 +54,7 @@ void MemoryClient::break_writing() {
 
 bool MemoryClient::is_being_read() const { return stream_ != nullptr && stream_->is_reading_; }
 
-MemoryStream::MemoryStream(loop::Loop& loop, MemoryClient& client)
-    : loop_(loop), client_(&client) {
+MemoryStream::MemoryStream(loop::Loop& loop, MemoryClient& client) : loop_(loop), client_(&client) {
   uv_idle_init(loop.raw(), poll_.get());
   poll_.opened(this);
 }

@@ -46,7 +46,8 @@ void Recorded::read_more() {
 
 void Recorded::begin(int status, const Fields& with) {
   OUTRIDER_CHECK(exchange_->begin_head(status) == http::ResponseFault::None);
-  for (const auto& [name, value] : with) OUTRIDER_CHECK(exchange_->add_field(name, value) == http::ResponseFault::None);
+  for (const auto& [name, value] : with)
+    OUTRIDER_CHECK(exchange_->add_field(name, value) == http::ResponseFault::None);
 }
 
 http::ResponseFault Recorded::write(std::string_view bytes, http::More more) {

@@ -20,8 +20,8 @@ std::string get(const std::string& target, const std::string& fields = "") {
 }
 
 std::string post(const std::string& target, const std::string& body, const std::string& fields = "") {
-  return "POST " + target + " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + fields +
-         "\r\n" + body;
+  return "POST " + target + " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+         fields + "\r\n" + body;
 }
 
 std::string post_chunked(const std::string& target, const std::string& chunks) {
@@ -39,7 +39,8 @@ std::vector<Case> requests() {
       {"a request is answered and the connection stays", get("/hello"), kHello, 1},
       {"an empty line before a request is skipped", "\r\n" + get("/hello"), kHello, 1},
       {"a request for an absolute target", "GET http://a/hello?x HTTP/1.1\r\nHost: a\r\n\r\n", kHello, 1},
-      {"an unknown method reaches the application", "BREW /about HTTP/1.1\r\nHost: a\r\n\r\n", ok("BREW /about 1.1 "), 1},
+      {"an unknown method reaches the application", "BREW /about HTTP/1.1\r\nHost: a\r\n\r\n", ok("BREW /about 1.1 "),
+       1},
       {"OPTIONS for the whole server", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n" + get("/hello"), kHello + kHello, 2},
       {"a body of known length", post("/echo", "hello"), ok("hello"), 1},
       {"an empty body", post("/echo", ""), ok(""), 1},
@@ -56,7 +57,8 @@ std::vector<Case> responses() {
   return {
       {"content in pieces is chunked", get("/pieces"), kPieces, 1},
       {"a response without content", get("/empty"), "HTTP/1.1 204 No Content\r\n\r\n", 1},
-      {"a response that isn't modified", get("/not-modified"), "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", 1},
+      {"a response that isn't modified", get("/not-modified"),
+       "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", 1},
       {"early hints come first", get("/hints"), "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n" + kHello, 1},
       {"trailers of a response", get("/trailers"),
        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 6\r\n\r\n", 1},
@@ -67,7 +69,8 @@ std::vector<Case> responses() {
       {"HEAD with trailers", "HEAD /trailers HTTP/1.1\r\nHost: a\r\n\r\n" + get("/hello"),
        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + kHello, 2},
       {"content larger than what the kernel takes at once", get("/large"), ok(std::string(200'000, 'L')), 1},
-      {"the same and then the close", get("/large", "Connection: close\r\n"), ok_and_close(std::string(200'000, 'L')), 1, true},
+      {"the same and then the close", get("/large", "Connection: close\r\n"), ok_and_close(std::string(200'000, 'L')),
+       1, true},
   };
 }
 
@@ -75,17 +78,19 @@ std::vector<Case> persistence() {
   return {
       {"the client closes", get("/hello", "Connection: close\r\n"), kHelloClose, 1, true},
       {"the application closes", get("/close"), ok_and_close("bye"), 1, true},
-      {"nothing is answered behind the last request", get("/hello", "Connection: close\r\n") + get("/hello"), kHelloClose, 1, true},
+      {"nothing is answered behind the last request", get("/hello", "Connection: close\r\n") + get("/hello"),
+       kHelloClose, 1, true},
       {"HTTP/1.0 closes", "GET /hello HTTP/1.0\r\n\r\n", kHelloClose, 1, true},
       {"HTTP/1.0 keeps alive when asked", "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
        "HTTP/1.1 200 OK\r\n" + kText + "content-length: 6\r\nconnection: keep-alive\r\n\r\nhello\n", 1},
       {"HTTP/1.0 is sent pieces until the close", "GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nonetwotwo", 1, true},
       {"HTTP/1.0 is sent no early hints", "GET /hints HTTP/1.0\r\n\r\n", kHelloClose, 1, true},
-      {"HTTP/1.0 is not told to continue", "POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
-       ok_and_close("hi"), 1, true},
+      {"HTTP/1.0 is not told to continue",
+       "POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi", ok_and_close("hi"), 1, true},
       {"requests one after the other", get("/hello") + get("/pieces") + get("/hello"), kHello + kPieces + kHello, 3},
-      {"requests with bodies one after the other", post("/echo", "a") + post_chunked("/echo", "1\r\nb\r\n0\r\n\r\n") + post("/echo", "c"),
+      {"requests with bodies one after the other",
+       post("/echo", "a") + post_chunked("/echo", "1\r\nb\r\n0\r\n\r\n") + post("/echo", "c"),
        ok("a") + ok("b") + ok("c"), 3},
       {"a small body that nobody reads is skipped", post("/hello", "0123456789") + get("/hello"), kHello + kHello, 2},
       {"the client is done sending", get("/hello"), kHello, 1, true, true},
@@ -102,17 +107,23 @@ std::vector<Case> mistakes() {
   return {
       {"what isn't HTTP", "\x16\x03\x01 \r\n", error_answer(bad, "the method is not a token"), 0, true},
       {"a missing host", "GET / HTTP/1.1\r\n\r\n", error_answer(bad, "the Host field is missing"), 0, true},
-      {"CONNECT", "CONNECT a:80 HTTP/1.1\r\n", error_answer("501 Not Implemented", "this server is no proxy: CONNECT is not implemented"), 0, true},
+      {"CONNECT", "CONNECT a:80 HTTP/1.1\r\n",
+       error_answer("501 Not Implemented", "this server is no proxy: CONNECT is not implemented"), 0, true},
       {"another version", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
        error_answer("505 HTTP Version Not Supported", "only HTTP/1.0 and HTTP/1.1 are spoken here"), 0, true},
       {"an unknown expectation", get("/", "Expect: tea\r\n"),
        error_answer("417 Expectation Failed", "an expectation other than 100-continue can't be met"), 0, true},
-      {"both framings", "POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + get("/hello"),
+      {"both framings",
+       "POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" +
+           get("/hello"),
        error_answer(bad, "there are both Content-Length and Transfer-Encoding"), 0, true},
       {"a mistake after a good request", get("/hello") + "GET / HTTP/1.1\r\n\r\n" + get("/hello"),
        kHello + error_answer(bad, "the Host field is missing"), 1, true},
-      {"a mistake in the body that the application waits for", post_chunked("/echo", "1\r\nx\r\nz\r\n") + get("/hello"),
-       error_answer(bad, "a chunk size is not a hexadecimal number that this server can take"), {}, true},
+      {"a mistake in the body that the application waits for",
+       post_chunked("/echo", "1\r\nx\r\nz\r\n") + get("/hello"),
+       error_answer(bad, "a chunk size is not a hexadecimal number that this server can take"),
+       {},
+       true},
   };
 }
 
@@ -125,14 +136,16 @@ std::string compared(const Case& row, const std::string& received) {
 }
 
 std::string error_answer(const std::string& status, const std::string& sentence) {
-  return "HTTP/1.1 " + status + "\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: " +
-         std::to_string(sentence.size() + 1) + "\r\nconnection: close\r\n\r\n" + sentence + "\n";
+  return "HTTP/1.1 " + status +
+         "\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: " + std::to_string(sentence.size() + 1) +
+         "\r\nconnection: close\r\n\r\n" + sentence + "\n";
 }
 
 std::span<const Case> cases() {
   static const std::vector<Case> all = [] {
     std::vector<Case> joined;
-    for (const auto& part : {requests(), responses(), persistence(), mistakes()}) joined.insert(joined.end(), part.begin(), part.end());
+    for (const auto& part : {requests(), responses(), persistence(), mistakes()})
+      joined.insert(joined.end(), part.begin(), part.end());
     return joined;
   }();
   return all;

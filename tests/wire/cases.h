@@ -15,7 +15,7 @@ struct Case {
   std::string sent;
   std::string received;
   std::optional<std::size_t> handled;  // requests that reached the application, where the cut doesn't decide
-  bool server_closes = false;     // the server ends its side after that
+  bool server_closes = false;          // the server ends its side after that
   // The client ends its side once all is sent. Whether the server knew it in time to say "connection: close" depends
   // on the cut, so that field is left out of the comparison.
   bool client_half_closes = false;

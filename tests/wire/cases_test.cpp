@@ -17,9 +17,8 @@ void converse(CaseServer& server, Client& client, const Case& row, const Fragmen
   const std::size_t handled = server.application().count();
   for (const std::string_view fragment : fragments) client.send(fragment);
   if (row.client_half_closes) client.end();
-  const bool is_answered = server.run_until([&] {
-    return client.received().size() >= row.received.size() && client.is_ended() >= row.server_closes;
-  });
+  const bool is_answered = server.run_until(
+      [&] { return client.received().size() >= row.received.size() && client.is_ended() >= row.server_closes; });
   server.settle();
   CHECK(is_answered);
   CHECK(compared(row, client.received()) == row.received);

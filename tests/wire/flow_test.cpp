@@ -124,7 +124,8 @@ TEST_CASE("a large request that waited behind another one is read on") {
   CHECK(!client.is_being_read());
   server.application().last().respond(200, "");
   server.settle();
-  CHECK(client.received().ends_with("content-length: 6000\r\n\r\n" + std::string(3000, 'x') + std::string(3000, 'y')));
+  CHECK(
+      client.received().ends_with("content-length: 6000\r\n\r\n" + std::string(3000, 'x') + std::string(3000, 'y')));
 }
 
 TEST_CASE("a writer is held up by a client that takes nothing, and told when it may go on") {
@@ -191,7 +192,8 @@ TEST_CASE("a response streams in step with the client that takes it") {
   }));
   client.go_on_taking();
   server.settle();
-  CHECK(client.received().size() == 1'000'000 + std::string("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").size());
+  CHECK(client.received().size() ==
+        1'000'000 + std::string("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").size());
 }
 
 TEST_CASE("an upload and a download on one connection don't wait for each other") {
@@ -202,8 +204,8 @@ TEST_CASE("an upload and a download on one connection don't wait for each other"
     Client& client = over.connect();
     std::string body;
     for (int i = 0; body.size() < 3'000'000; ++i) body += std::to_string(i) + ",";
-    client.send("POST /echo-stream?" + std::to_string(body.size()) + " HTTP/1.1\r\nHost: a\r\nContent-Length: " +
-                std::to_string(body.size()) + "\r\n\r\n" + body);
+    client.send("POST /echo-stream?" + std::to_string(body.size()) +
+                " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
     const std::string head = "HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(body.size()) + "\r\n\r\n";
     CHECK(over.run_until([&] { return client.received().size() >= head.size() + body.size(); }));
     CHECK((client.received() == head + body));

@@ -14,7 +14,8 @@ void hello(Recorded& exchange) { exchange.respond(200, "hello\n", {{"content-typ
 void about(Recorded& exchange) {
   exchange.on_complete = [](Recorded& done) {
     std::string text = done.method + " " + done.target + " 1." + std::to_string(done.minor_version) + " " + done.body;
-    for (const auto& [name, value] : done.trailers) text.append(" [").append(name).append("|").append(value).append("]");
+    for (const auto& [name, value] : done.trailers)
+      text.append(" [").append(name).append("|").append(value).append("]");
     done.respond(200, text);
   };
   exchange.read();
@@ -70,7 +71,9 @@ void add_routes(RecordingApplication& application) {
   application.route("/hints", hints);
   application.route("/trailers", trailers);
   application.route("/empty", [](Recorded& exchange) { exchange.respond(204, ""); });
-  application.route("/not-modified", [](Recorded& exchange) { exchange.respond(304, "", {{"content-length", "9"}}); });
+  application.route("/not-modified", [](Recorded& exchange) {
+    exchange.respond(304, "", {{"content-length", "9"}});
+  });
   application.route("/close", [](Recorded& exchange) { exchange.respond(200, "bye", {{"connection", "close"}}); });
   application.route("/large", [](Recorded& exchange) { exchange.respond(200, std::string(200'000, 'L')); });
 }

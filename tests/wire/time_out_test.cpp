@@ -35,6 +35,7 @@ TEST_CASE("a head that doesn't come is answered 408") {
 TEST_CASE("a head that comes byte by byte has no more time for it") {
   Limits limits;
   limits.head_timeout = kTiny;
+  limits.request_line_bytes_max = limits.head_bytes_max = 100'000'000;
   RoutedServer server(limits);
   MemoryClient& client = server.connect_memory();
   client.send("GET /");
