@@ -35,7 +35,6 @@ def outrider_in_thread(app: Any, loop: str) -> Iterator[int]:
 def uvicorn_in_thread(app: Any, loop: Any) -> Iterator[int]:
     """The recipe that projects copy from each other: a thread, a poll of `started`, a flag to stop."""
     import uvicorn
-
     from process import free_port
 
     class Server(uvicorn.Server):

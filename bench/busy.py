@@ -20,7 +20,13 @@ import sys
 import time
 from typing import Any
 
-_CASES = (("outrider", "default"), ("outrider", "asyncio"), ("outrider", "uvloop"), ("uvicorn", "asyncio"), ("uvicorn", "uvloop"))
+_CASES = (
+    ("outrider", "default"),
+    ("outrider", "asyncio"),
+    ("outrider", "uvloop"),
+    ("uvicorn", "asyncio"),
+    ("uvicorn", "uvloop"),
+)
 # Connections, and whether each request has a fresh one, as `httpx.get(url)` makes it.
 _LOADS = ((1, False), (1, True), (16, False))
 _MARGIN_SECONDS = 1.0  # the main thread computes this much longer, until the last request is answered

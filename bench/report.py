@@ -51,7 +51,17 @@ figures do and don't say. Ratios within one table are comparable; figures of dif
 
 def _machine(results: dict[str, Any]) -> str:
     machine, versions = results["machine"], results["versions"]
-    peers = ("outrider", "uvicorn", "uvloop", "httptools", "granian", "peregrine-server", "freastal", "hypercorn", "fastapi")
+    peers = (
+        "outrider",
+        "uvicorn",
+        "uvloop",
+        "httptools",
+        "granian",
+        "peregrine-server",
+        "freastal",
+        "hypercorn",
+        "fastapi",
+    )
     packages = ", ".join(f"{name} {versions[name]}" for name in peers if name in versions)
     return (
         f"{machine['date']}; {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']:g} GiB, {machine['system']}, "
@@ -112,7 +122,9 @@ def _section(results: dict[str, Any], output: Path) -> str:
     if unsteady is not None:
         parts.append(f"A fixed computation on the servers' core, timed before every window, varied by {unsteady:.0%}.")
     if any(row.get("cpu_disagreement") for row in results["rows"]):
-        parts.append("The two sources of CPU time disagree for some server: threads ended within a window. Its figure is too low.")
+        parts.append(
+            "The two sources of CPU time disagree for some server: threads ended within a window. Its figure is too low."
+        )
     return "\n\n".join(parts)
 
 
@@ -130,7 +142,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="parts; all that have results by default")
     parser.add_argument("--output", type=Path, default=paths.BENCH, help="folder of RESULTS.md and plots/")
-    parser.add_argument("--partial", action="store_true", help="take quick or filtered runs, to look at; not to publish")
+    parser.add_argument(
+        "--partial", action="store_true", help="take quick or filtered runs, to look at; not to publish"
+    )
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     target = arguments.output / "RESULTS.md"

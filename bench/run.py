@@ -37,9 +37,13 @@ def _words(text: str) -> list[str]:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="CPU time per request, side by side with other servers in one run.")
-    parser.add_argument("names", nargs="*", choices=[*NAMES, "all"], default="all", metavar="NAME", help=" ".join([*NAMES, "all"]))
+    parser.add_argument(
+        "names", nargs="*", choices=[*NAMES, "all"], default="all", metavar="NAME", help=" ".join([*NAMES, "all"])
+    )
     parser.add_argument("--quick", action="store_true", help="one short round, for a first impression while tuning")
-    parser.add_argument("--duration", type=float, metavar="S", help="seconds of each measured window (default 2; quick 1)")
+    parser.add_argument(
+        "--duration", type=float, metavar="S", help="seconds of each measured window (default 2; quick 1)"
+    )
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default 3; quick 1)")
     parser.add_argument("--only", type=_words, default=[], metavar="A,B", help="servers whose names begin so")
     parser.add_argument("--connections", type=_numbers, default=[], metavar="N,M", help="instead of 1,64")
@@ -83,7 +87,13 @@ def _measure(name: str, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _save(name: str, plan: Plan, shape: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    results = {"name": name, "machine": shape, "versions": machine.versions(), "plan": dataclasses.asdict(plan), "rows": rows}
+    results = {
+        "name": name,
+        "machine": shape,
+        "versions": machine.versions(),
+        "plan": dataclasses.asdict(plan),
+        "rows": rows,
+    }
     file = paths.results_file(name, is_partial=plan.is_partial)
     file.write_text(json.dumps(results, indent=1) + "\n")
     print(tables.as_text(results))
@@ -92,7 +102,13 @@ def _save(name: str, plan: Plan, shape: dict[str, Any], rows: list[dict[str, Any
 
 def main() -> int:
     arguments = _parse()
-    names = list(NAMES) if "all" in arguments.names else [arguments.names] if isinstance(arguments.names, str) else arguments.names
+    names = (
+        list(NAMES)
+        if "all" in arguments.names
+        else [arguments.names]
+        if isinstance(arguments.names, str)
+        else arguments.names
+    )
     environment.prepare(arguments.python, wants_install=not arguments.no_install)
     plan = _plan(arguments)
     for name in sorted(names, key=lambda name: name != "lifecycle"):

@@ -21,7 +21,7 @@ def _number(key: str, digits: int = 0, scale: float = 1.0) -> Callable[[Row], st
 
 def _spread(row: Row) -> str:
     rounds = [value for value in row["cpu_us_rounds"] if value is not None]
-    return f"{min(rounds):.1f}–{max(rounds):.1f}"
+    return f"{min(rounds):.1f} to {max(rounds):.1f}"
 
 
 def unsteadiness(rows: list[Row]) -> float | None:
@@ -126,7 +126,9 @@ def of(results: dict[str, Any]) -> list[Table]:
     for (workload, connections), rows in groups(results["rows"]).items():
         lines = [_line(row, columns) for row in rows]
         titles = [column.title for column in columns]
-        found.append(_without_empty_columns(Table(workload, connections, titles, lines, [row["is_ours"] for row in rows])))
+        found.append(
+            _without_empty_columns(Table(workload, connections, titles, lines, [row["is_ours"] for row in rows]))
+        )
     return found
 
 

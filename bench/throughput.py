@@ -77,7 +77,12 @@ _MEDIANS = ("cpu_us", "requests_per_second", "p50_us", "p90_us", "p99_us", "max_
 def _row(server: Server, workload: Workload, connections: int, rounds: list[Measurement | NotRun]) -> Measurement:
     good = [measurement for measurement in rounds if not isinstance(measurement, NotRun)]
     bad = [str(measurement) for measurement in rounds if isinstance(measurement, NotRun)]
-    row: Measurement = {"server": server.name, "is_ours": server.is_ours, "workload": workload.name, "connections": connections}
+    row: Measurement = {
+        "server": server.name,
+        "is_ours": server.is_ours,
+        "workload": workload.name,
+        "connections": connections,
+    }
     if len(good) <= len(rounds) / 2:  # a server that fails more often than not has no figure
         return {**row, "status": "not run", "reason": bad[0]}
     row.update({name: statistics.median(measurement[name] for measurement in good) for name in _MEDIANS})

@@ -41,6 +41,8 @@ PARTS: dict[str, tuple[Workload, ...]] = {
         Workload(name="echo-1m", title="Echo of 1 MiB", app="raw_apps:echo", body_bytes=1024 * 1024),
     ),
     "sleep": (Workload(name="sleep", title="A handler that awaits 10 ms", app="raw_apps:sleep"),),
-    "pipelined": (replace(_HELLO, name="pipelined", title="Raw ASGI hello, 16 requests in flight on each connection", depth=16),),
+    "pipelined": (
+        replace(_HELLO, name="pipelined", title="Raw ASGI hello, 16 requests in flight on each connection", depth=16),
+    ),
     "cpp": (replace(_HELLO, name="cpp", title="The C++ face: hello", app="", servers="native"),),
 }

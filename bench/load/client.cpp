@@ -19,8 +19,8 @@ namespace bench {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
-constexpr std::uint64_t kErrorsMax = 100;                    // more means the server can't do this workload
-constexpr auto kDrainTime = std::chrono::seconds(10);        // a server that stalls must not stall the benchmark
+constexpr std::uint64_t kErrorsMax = 100;              // more means the server can't do this workload
+constexpr auto kDrainTime = std::chrono::seconds(10);  // a server that stalls must not stall the benchmark
 
 std::string repeated(const std::string& text, int times) {
   std::string all;
@@ -34,9 +34,9 @@ struct Client::Connection {
   explicit Connection(std::string_view expected) : reader(expected) {}
   int fd = -1;
   ResponseReader reader;
-  std::deque<Clock::time_point> sent;   // when each outstanding request was issued
+  std::deque<Clock::time_point> sent;  // when each outstanding request was issued
   std::size_t unsent_bytes = 0;
-  std::size_t position = 0;             // where in a request the next byte to write lies
+  std::size_t position = 0;  // where in a request the next byte to write lies
   bool is_watching_writing = false;
 };
 

@@ -50,8 +50,8 @@ class Client {
   bool is_finished(Clock::time_point now) const;
 
   const Options options_;
-  const std::string request_;        // one request
-  const std::string batch_;          // `depth` of them, to write several with one call
+  const std::string request_;  // one request
+  const std::string batch_;    // `depth` of them, to write several with one call
   const std::string expected_body_;
   std::vector<char> buffer_;
   std::vector<std::unique_ptr<Connection>> connections_;

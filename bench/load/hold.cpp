@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Opens many keep-alive connections, has one request answered on each, and holds them idle while somebody else looks at the
-// server's memory. Usage: hold PORT CONNECTIONS EXPECTED_BODY
+// Opens many keep-alive connections, has one request answered on each, and holds them idle while somebody else looks
+// at the server's memory. Usage: hold PORT CONNECTIONS EXPECTED_BODY
 //
 // Prints `ready` when all are answered, waits for a line, and prints how many the server had kept open until then:
 // a server that quietly closed some would look small. One connection after the other, blocking: the server

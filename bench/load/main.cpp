@@ -34,10 +34,12 @@ std::string quoted(const std::string& text) {
 void print(bench::Tally tally) {
   auto& latencies = tally.latencies_ns;
   std::sort(latencies.begin(), latencies.end());
-  std::printf("{\"requests\": %zu, \"errors\": %llu, \"reconnects\": %llu, \"seconds\": %.6f, \"requests_per_second\": %.1f, ",
-              latencies.size(), static_cast<unsigned long long>(tally.errors),
-              static_cast<unsigned long long>(tally.reconnects), tally.seconds,
-              static_cast<double>(latencies.size()) / tally.seconds);
+  std::printf(
+      "{\"requests\": %zu, \"errors\": %llu, \"reconnects\": %llu, \"seconds\": %.6f, \"requests_per_second\": "
+      "%.1f, ",
+      latencies.size(), static_cast<unsigned long long>(tally.errors),
+      static_cast<unsigned long long>(tally.reconnects), tally.seconds,
+      static_cast<double>(latencies.size()) / tally.seconds);
   std::printf("\"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f, \"first_error\": %s}\n",
               percentile_us(latencies, 0.50), percentile_us(latencies, 0.90), percentile_us(latencies, 0.99),
               percentile_us(latencies, 1.0), quoted(tally.first_error).c_str());

@@ -27,7 +27,8 @@ std::string body_pattern(int size) {
 }  // namespace
 
 std::string Options::request() const {
-  std::string head = (body_bytes > 0 ? "POST " : "GET ") + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
+  std::string head = (body_bytes > 0 ? "POST " : "GET ") + path +
+                     " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
                      "\r\nUser-Agent: bench\r\nAccept: */*\r\n";
   if (is_fresh) head += "Connection: close\r\n";
   if (body_bytes == 0) return head + "\r\n";

@@ -9,13 +9,13 @@ namespace bench {
 struct Options {
   int port = 0;
   int connections = 1;
-  int depth = 1;              // requests outstanding on each connection; above 1 means pipelining
-  double seconds = 2.0;       // the measured window
-  double warmup = 0.5;        // seconds of the same load before the window, not counted
+  int depth = 1;         // requests outstanding on each connection; above 1 means pipelining
+  double seconds = 2.0;  // the measured window
+  double warmup = 0.5;   // seconds of the same load before the window, not counted
   std::string path = "/";
-  int body_bytes = 0;         // above 0: POST that many bytes, and expect the same bytes back
-  std::string expect;         // the body expected from a GET
-  bool is_fresh = false;      // a new connection for every request, as clients without a session make
+  int body_bytes = 0;     // above 0: POST that many bytes, and expect the same bytes back
+  std::string expect;     // the body expected from a GET
+  bool is_fresh = false;  // a new connection for every request, as clients without a session make
 
   std::string request() const;
   std::string expected_body() const;

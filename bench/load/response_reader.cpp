@@ -32,12 +32,18 @@ ResponseReader::Outcome ResponseReader::feed(std::string_view& data) {
   while (!data.empty()) {
     Outcome outcome = Outcome::NeedMore;
     switch (state_) {
-      case State::Head: outcome = read_head(data); break;
+      case State::Head:
+        outcome = read_head(data);
+        break;
       case State::Body:
-      case State::ChunkData: outcome = read_body(data); break;
+      case State::ChunkData:
+        outcome = read_body(data);
+        break;
       case State::ChunkSize:
       case State::ChunkEnd:
-      case State::Trailers: outcome = read_chunked_line(data); break;
+      case State::Trailers:
+        outcome = read_chunked_line(data);
+        break;
     }
     if (outcome != Outcome::NeedMore) return outcome;
   }

@@ -41,14 +41,14 @@ class ResponseReader {
   bool matches(std::string_view piece);
 
   std::string_view expected_;
-  std::string buffer_;           // a head or a chunked line that arrived in pieces
+  std::string buffer_;  // a head or a chunked line that arrived in pieces
   State state_ = State::Head;
-  std::size_t remaining_ = 0;    // bytes left of the body or of the chunk
-  std::size_t received_ = 0;     // body bytes compared so far
+  std::size_t remaining_ = 0;  // bytes left of the body or of the chunk
+  std::size_t received_ = 0;   // body bytes compared so far
   bool has_length_ = false;
   bool is_chunked_ = false;
-  bool says_close_ = false;      // the response being read
-  bool closes_ = false;          // the last complete one
+  bool says_close_ = false;  // the response being read
+  bool closes_ = false;      // the last complete one
   const char* trouble_ = "";
 };
 

@@ -4,8 +4,8 @@
 
 namespace bench {
 
-// A connected, blocking socket with TCP_NODELAY, or -1 with errno set. `source_host` is the last part of the source address
-// 127.0.0.x: one address has about 28,000 ports to a given destination.
+// A connected, blocking socket with TCP_NODELAY, or -1 with errno set. `source_host` is the last part of the source
+// address 127.0.0.x: one address has about 28,000 ports to a given destination.
 int connect_loopback(int port, int source_host = 1);
 
 // A listening, non-blocking socket, or -1 with errno set.

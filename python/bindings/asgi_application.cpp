@@ -69,8 +69,8 @@ bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
   exchange_of(receive).set_scope(scope.get());
 
   PyObject* arguments[] = {nullptr, scope.get(), receive, send.get()};
-  PyRef coroutine = PyRef::steal(
-      PyObject_Vectorcall(app_.get(), arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+  PyRef coroutine =
+      PyRef::steal(PyObject_Vectorcall(app_.get(), arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   if (!coroutine) return false;
   if (!PyCoro_CheckExact(coroutine.get()) && PyObject_HasAttrString(coroutine.get(), "send") == 0) {
     // Some other awaitable, a Future for example: a Task takes coroutines only.
@@ -123,15 +123,14 @@ bool AsgiApplication::is_disconnection(PyObject* exception) const {
 void AsgiApplication::report_exception(AsgiExchange& exchange, PyObject* exception, bool is_disconnected) {
   if (is_disconnected && is_disconnection(exception)) return;
   PyRef line = PyRef::steal(exchange.describe());
-  PyRef result = PyRef::steal(
-      PyObject_CallFunctionObjArgs(on_exception_.get(), line.get(), exception, nullptr));
+  PyRef result = PyRef::steal(PyObject_CallFunctionObjArgs(on_exception_.get(), line.get(), exception, nullptr));
   if (!result) PyErr_WriteUnraisable(on_exception_.get());
 }
 
 void AsgiApplication::report_incomplete(AsgiExchange& exchange, bool has_started) {
   PyRef line = PyRef::steal(exchange.describe());
-  PyRef result = PyRef::steal(PyObject_CallFunctionObjArgs(on_incomplete_.get(), line.get(),
-                                                           has_started ? Py_True : Py_False, nullptr));
+  PyRef result = PyRef::steal(
+      PyObject_CallFunctionObjArgs(on_incomplete_.get(), line.get(), has_started ? Py_True : Py_False, nullptr));
   if (!result) PyErr_WriteUnraisable(on_incomplete_.get());
 }
 

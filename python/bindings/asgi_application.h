@@ -22,15 +22,15 @@ class AsgiExchange;
 class AsgiApplication final : public http::Application {
  public:
   struct Options {
-    PyObject* app;                  // the ASGI 3 callable
-    PyObject* loop;                 // the running event loop
-    PyObject* context;              // contextvars.Context that each request's is a copy of
-    PyObject* state;                // the lifespan's state dict, or null
-    PyObject* on_exception;         // called as on_exception(request_line, exception)
-    PyObject* on_incomplete;        // called as on_incomplete(request_line, has_started)
-    PyObject* as_coroutine;         // an async function that awaits its argument
-    PyObject* disconnected_error;   // what send() raises when the peer is gone
-    PyObject* protocol_error;       // what send() raises when the message breaks the rules
+    PyObject* app;                 // the ASGI 3 callable
+    PyObject* loop;                // the running event loop
+    PyObject* context;             // contextvars.Context that each request's is a copy of
+    PyObject* state;               // the lifespan's state dict, or null
+    PyObject* on_exception;        // called as on_exception(request_line, exception)
+    PyObject* on_incomplete;       // called as on_incomplete(request_line, has_started)
+    PyObject* as_coroutine;        // an async function that awaits its argument
+    PyObject* disconnected_error;  // what send() raises when the peer is gone
+    PyObject* protocol_error;      // what send() raises when the message breaks the rules
     std::string root_path;
   };
 
@@ -63,7 +63,8 @@ class AsgiApplication final : public http::Application {
   bool start(PyObject* receive, http::Exchange& exchange);
   bool is_disconnection(PyObject* exception) const;
 
-  PyRef app_, context_, create_future_, on_exception_, on_incomplete_, as_coroutine_, disconnected_error_, protocol_error_;
+  PyRef app_, context_, create_future_, on_exception_, on_incomplete_, as_coroutine_, disconnected_error_,
+      protocol_error_;
   PyRef tasks_;
   int references_ = 1;  // changed under the GIL
   unsigned long thread_ = PyThread_get_thread_ident();

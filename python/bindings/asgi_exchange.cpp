@@ -105,8 +105,9 @@ PyObject* AsgiExchange::take_message() {
     return PyDict_SetItem(message.get(), n.type, n.http_disconnect) == 0 ? message.release() : nullptr;
   }
   const std::string_view body = exchange_->body();
-  PyRef bytes = body.empty() ? PyRef::borrow(n.empty_bytes)
-                             : PyRef::steal(PyBytes_FromStringAndSize(body.data(), static_cast<Py_ssize_t>(body.size())));
+  PyRef bytes = body.empty()
+                    ? PyRef::borrow(n.empty_bytes)
+                    : PyRef::steal(PyBytes_FromStringAndSize(body.data(), static_cast<Py_ssize_t>(body.size())));
   gave_request_ = exchange_->is_body_complete();
   if (!bytes || PyDict_SetItem(message.get(), n.type, n.http_request) != 0 ||
       PyDict_SetItem(message.get(), n.body, bytes.get()) != 0 ||
@@ -134,7 +135,8 @@ bool AsgiExchange::send(PyObject* message) {
   if (!PyDict_Check(message)) return refuse(PyExc_TypeError, "an ASGI message must be a dict, not %R", message);
   PyObject* type = PyDict_GetItemWithError(message, n.type);
   if (type == nullptr) {
-    if (PyErr_Occurred() == nullptr) PyErr_Format(PyExc_ValueError, "an ASGI message must have a 'type': %R", message);
+    if (PyErr_Occurred() == nullptr)
+      PyErr_Format(PyExc_ValueError, "an ASGI message must have a 'type': %R", message);
     return false;
   }
   if (is_type(type, n.response_body, last_body_type)) return send_body(message);
@@ -147,7 +149,8 @@ bool AsgiExchange::send(PyObject* message) {
 bool AsgiExchange::send_start(PyObject* message) {
   const Names& n = names();
   if (response_ != Response::NotStarted) {
-    PyErr_SetString(application_.protocol_error(), "'http.response.start' was sent already: a response has one start");
+    PyErr_SetString(application_.protocol_error(),
+                    "'http.response.start' was sent already: a response has one start");
     return false;
   }
   if (!check_connected()) return false;

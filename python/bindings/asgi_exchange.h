@@ -72,13 +72,13 @@ class AsgiExchange final : public http::ExchangeHandler {
   AsgiApplication& application_;
   http::Exchange* exchange_;  // null once it has ended
   PyObject* self_;
-  PyRef scope_;                  // for describe()
-  PyRef task_;                   // while the application runs
-  PyRef keep_alive_;             // self_, while the exchange refers to this
+  PyRef scope_;       // for describe()
+  PyRef task_;        // while the application runs
+  PyRef keep_alive_;  // self_, while the exchange refers to this
   std::vector<PyRef> waiters_;
   Response response_ = Response::NotStarted;
-  bool gave_request_ = false;    // the last http.request message was delivered
-  bool is_disconnected_ = false; // the peer is gone, or is said to be
+  bool gave_request_ = false;     // the last http.request message was delivered
+  bool is_disconnected_ = false;  // the peer is gone, or is said to be
 };
 
 }  // namespace outrider::python

@@ -14,14 +14,12 @@ namespace outrider::python {
 namespace {
 
 struct ReceiveObject {
-  PyObject_HEAD
-  vectorcallfunc call;
+  PyObject_HEAD vectorcallfunc call;
   AsgiExchange exchange;
 };
 
 struct SendObject {
-  PyObject_HEAD
-  vectorcallfunc call;
+  PyObject_HEAD vectorcallfunc call;
   ReceiveObject* receive;
 };
 
@@ -31,8 +29,7 @@ constexpr Py_ssize_t kCallOffset = sizeof(PyObject);
 enum class WaitsFor { Message, Room };
 
 struct WaitingObject {
-  PyObject_HEAD
-  ReceiveObject* receive;
+  PyObject_HEAD ReceiveObject* receive;
   PyObject* iterator;  // of the future that is awaited; null when none is
   WaitsFor waits_for;
 };
@@ -316,7 +313,8 @@ bool make_callable_types() {
   send_type = make_type("outrider._engine.Send", sizeof(SendObject), kCallable, send_slots);
   waiting_type = make_type("outrider._engine.Waiting", sizeof(WaitingObject), kFlags, waiting_slots);
   done_type = make_type("outrider._engine.Done", sizeof(PyObject), kFlags, done_slots);
-  if (receive_type == nullptr || send_type == nullptr || waiting_type == nullptr || done_type == nullptr) return false;
+  if (receive_type == nullptr || send_type == nullptr || waiting_type == nullptr || done_type == nullptr)
+    return false;
   done_object = allocate<PyObject>(done_type);
   return done_object != nullptr && register_coroutine(waiting_type) && register_coroutine(done_type);
 }

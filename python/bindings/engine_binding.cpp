@@ -152,22 +152,24 @@ class PyEngine {
     auto* callback = done.release().ptr();  // given back in the call, which comes exactly once
     engine_->drain(policy, [callback](const StopReport& report) {
       nb::object function = nb::steal(callback);
-      nb::object result = nb::steal(PyObject_CallFunction(
-          callback, "KKKKd", report.completed, report.disconnected, report.cancelled, report.aborted,
-          static_cast<double>(report.elapsed.count()) / 1e6));
+      nb::object result =
+          nb::steal(PyObject_CallFunction(callback, "KKKKd", report.completed, report.disconnected, report.cancelled,
+                                          report.aborted, static_cast<double>(report.elapsed.count()) / 1e6));
       if (!result.is_valid()) PyErr_WriteUnraisable(callback);
     });
   }
 
-  nb::object tasks() const { return application_ ? nb::borrow(application_->tasks()) : nb::steal(PySet_New(nullptr)); }
+  nb::object tasks() const {
+    return application_ ? nb::borrow(application_->tasks()) : nb::steal(PySet_New(nullptr));
+  }
 
   nb::list records() const {
     nb::list list;
     if (engine_ == nullptr) return list;
     for (const server::ExchangeLog::Entry& entry : engine_->log().entries()) {
-      list.append(nb::make_tuple(entry.method, nb::steal(PyUnicode_DecodeLatin1(
-                                                   entry.target.data(), static_cast<Py_ssize_t>(entry.target.size()),
-                                                   nullptr)),
+      list.append(nb::make_tuple(entry.method,
+                                 nb::steal(PyUnicode_DecodeLatin1(
+                                     entry.target.data(), static_cast<Py_ssize_t>(entry.target.size()), nullptr)),
                                  entry.status, static_cast<double>(entry.microseconds) / 1000.0));
     }
     return list;
@@ -227,9 +229,10 @@ class PyEngine {
 }  // namespace
 
 void bind_engine(nb::module_& module) {
-  nb::class_<PyEngine>(module, "Engine",
-                       "One engine: its sockets, then (attached) its connections on a host event loop. Internal: use\n"
-                       "outrider.Server. Every method belongs to the loop's thread once attach() was called.")
+  nb::class_<PyEngine>(
+      module, "Engine",
+      "One engine: its sockets, then (attached) its connections on a host event loop. Internal: use\n"
+      "outrider.Server. Every method belongs to the loop's thread once attach() was called.")
       .def(nb::init<const nb::dict&, bool, bool, std::size_t>(), nb::arg("limits"), nb::arg("server_header"),
            nb::arg("date_header"), nb::arg("records"),
            nb::sig("def __init__(self, limits: dict[str, float], server_header: bool, date_header: bool, "
@@ -238,8 +241,8 @@ void bind_engine(nb::module_& module) {
            "Binds a TCP socket; port 0 takes a free one. Raises OSError.")
       .def("bind_unix", &PyEngine::bind_unix, nb::arg("path"), "Binds a Unix socket. Raises OSError.")
       .def("adopt", &PyEngine::adopt, nb::arg("fd"), "Takes a duplicate of a bound socket. Raises OSError.")
-      .def_prop_ro("addresses", &PyEngine::addresses,
-                   nb::sig("def addresses(self) -> list[tuple[str, int | None]]"), "Where the sockets are bound.")
+      .def_prop_ro("addresses", &PyEngine::addresses, nb::sig("def addresses(self) -> list[tuple[str, int | None]]"),
+                   "Where the sockets are bound.")
       .def_prop_ro("urls", &PyEngine::urls, nb::sig("def urls(self) -> list[str]"), "The same as URLs.")
       .def("attach", &PyEngine::attach, nb::arg("host"), nb::arg("app"), nb::arg("context"), nb::arg("state").none(),
            nb::arg("callbacks"), nb::arg("root_path"),
@@ -254,8 +257,8 @@ void bind_engine(nb::module_& module) {
            "Stops in stages; done(completed, disconnected, cancelled, aborted, seconds) is called once.")
       .def_prop_ro("tasks", &PyEngine::tasks, nb::sig("def tasks(self) -> set[asyncio.Task[object]]"),
                    "The application's tasks that are still running.")
-      .def_prop_ro("records", &PyEngine::records,
-                   nb::sig("def records(self) -> list[tuple[str, str, int, float]]"), "The last exchanges: (method, target, status, milliseconds).")
+      .def_prop_ro("records", &PyEngine::records, nb::sig("def records(self) -> list[tuple[str, str, int, float]]"),
+                   "The last exchanges: (method, target, status, milliseconds).")
       .def_prop_ro("connection_count", &PyEngine::connection_count, "Open connections.")
       .def_prop_ro("exchange_count", &PyEngine::exchange_count, "Exchanges under way.")
       .def_prop_ro("exchanges_total", &PyEngine::exchanges_total, "Exchanges begun so far.")

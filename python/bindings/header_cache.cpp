@@ -43,8 +43,8 @@ PyObject* HeaderCache::get(const http::Field& field) {
 
 PyObject* HeaderCache::make(const http::Field& field) {
   PyRef name = PyRef::steal(name_object(field.name));
-  PyRef value = PyRef::steal(
-      PyBytes_FromStringAndSize(field.value.data(), static_cast<Py_ssize_t>(field.value.size())));
+  PyRef value =
+      PyRef::steal(PyBytes_FromStringAndSize(field.value.data(), static_cast<Py_ssize_t>(field.value.size())));
   if (!name || !value) return nullptr;
   PyObject* tuple = PyTuple_New(2);
   if (tuple == nullptr) return nullptr;

@@ -37,8 +37,7 @@ HostLoop::HostLoop(PyObject* host, loop::Loop& loop)
   if (!call_soon_ || !call_later_ || !pass_callback || !soon_callback_ || !timer_callback_) {
     throw nanobind::python_error();
   }
-  PyRef added = PyRef::steal(
-      PyObject_CallMethod(host, "add_reader", "iO", loop_.backend_fd(), pass_callback.get()));
+  PyRef added = PyRef::steal(PyObject_CallMethod(host, "add_reader", "iO", loop_.backend_fd(), pass_callback.get()));
   if (!added) throw nanobind::python_error();
   loop_.on_pass_needed(
       [](void* self) {
@@ -86,8 +85,8 @@ bool HostLoop::schedule_timer(std::chrono::milliseconds delay) {
     if (!cancelled) return false;
   }
   PyRef seconds = PyRef::steal(PyFloat_FromDouble(static_cast<double>(delay.count()) / 1000.0));
-  timer_handle_ = PyRef::steal(
-      PyObject_CallFunctionObjArgs(call_later_.get(), seconds.get(), timer_callback_.get(), nullptr));
+  timer_handle_ =
+      PyRef::steal(PyObject_CallFunctionObjArgs(call_later_.get(), seconds.get(), timer_callback_.get(), nullptr));
   timer_due_ms_ = timer_handle_ ? due : 0;
   return static_cast<bool>(timer_handle_);
 }

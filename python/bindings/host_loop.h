@@ -40,7 +40,7 @@ class HostLoop {
   PyRef call_soon_, call_later_;
   PyRef soon_callback_, timer_callback_;
   PyRef timer_handle_;
-  PyRef owner_;              // a capsule that the callbacks hold; empty once detached
+  PyRef owner_;                // a capsule that the callbacks hold; empty once detached
   uint64_t timer_due_ms_ = 0;  // when the host's timer fires; 0: none is set
   bool is_soon_scheduled_ = false;
 };

@@ -132,10 +132,12 @@ class Poller {
 }  // namespace
 
 void bind_poller(nb::module_& module) {
-  nb::class_<Poller>(module, "Poller", "The epoll_wait() of a background event loop. Internal: see outrider._selector.")
+  nb::class_<Poller>(module, "Poller",
+                     "The epoll_wait() of a background event loop. Internal: see outrider._selector.")
       .def(nb::init<int>(), nb::arg("fd"))
       .def("poll", &Poller::poll, nb::arg("timeout_ms"), nb::arg("count_max"),
-           nb::sig("def poll(self, timeout_ms: int, count_max: int) -> list[tuple[int, int]]"), "Waits at most timeout_ms (-1: no limit); returns [(fd, events), ...].");
+           nb::sig("def poll(self, timeout_ms: int, count_max: int) -> list[tuple[int, int]]"),
+           "Waits at most timeout_ms (-1: no limit); returns [(fd, events), ...].");
 }
 
 }  // namespace outrider::python

@@ -9,9 +9,7 @@
 namespace outrider::python {
 namespace {
 
-bool set(PyObject* dict, PyObject* key, PyRef value) {
-  return value && PyDict_SetItem(dict, key, value.get()) == 0;
-}
+bool set(PyObject* dict, PyObject* key, PyRef value) { return value && PyDict_SetItem(dict, key, value.get()) == 0; }
 
 // The (client, server) pair of a connection, made once and kept with it.
 PyObject* address_pair(http::Connection& connection) {
@@ -74,11 +72,12 @@ ScopeFactory::ScopeFactory(std::string root_path, PyObject* state)
     : root_path_(std::move(root_path)), state_(PyRef::borrow(state)) {
   const Names& n = names();
   // Every key that a scope has, so that filling it in changes values only and the copy stays compact.
-  template_ = PyRef::steal(Py_BuildValue(
-      "{O:O, O:{s:s, s:s}, O:O, O:O, O:O, O:s, O:O, O:O, O:O, O:O, O:s#, O:O, O:{}}", n.type, n.http, n.asgi, "version",
-      "3.0", "spec_version", "2.5", n.http_version, n.version_1_1, n.server, Py_None, n.client, Py_None, n.scheme,
-      "http", n.method, n.get, n.path, n.empty_string, n.raw_path, n.empty_bytes, n.query_string, n.empty_bytes,
-      n.root_path, root_path_.data(), static_cast<Py_ssize_t>(root_path_.size()), n.headers, Py_None, n.extensions));
+  template_ = PyRef::steal(
+      Py_BuildValue("{O:O, O:{s:s, s:s}, O:O, O:O, O:O, O:s, O:O, O:O, O:O, O:O, O:s#, O:O, O:{}}", n.type, n.http,
+                    n.asgi, "version", "3.0", "spec_version", "2.5", n.http_version, n.version_1_1, n.server, Py_None,
+                    n.client, Py_None, n.scheme, "http", n.method, n.get, n.path, n.empty_string, n.raw_path,
+                    n.empty_bytes, n.query_string, n.empty_bytes, n.root_path, root_path_.data(),
+                    static_cast<Py_ssize_t>(root_path_.size()), n.headers, Py_None, n.extensions));
   if (state_ && template_) PyDict_SetItem(template_.get(), n.state, Py_None);
 }
 

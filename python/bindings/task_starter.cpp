@@ -12,7 +12,8 @@ constexpr char kCatcherName[] = "outrider.TaskStarter";
 
 }  // namespace
 
-TaskStarter::TaskStarter(PyObject* loop) : loop_(PyRef::borrow(loop)), has_eager_start_(PY_VERSION_HEX >= 0x030c0000) {
+TaskStarter::TaskStarter(PyObject* loop)
+    : loop_(PyRef::borrow(loop)), has_eager_start_(PY_VERSION_HEX >= 0x030c0000) {
   const Names& n = names();
   PyRef asyncio = PyRef::steal(PyImport_ImportModule("asyncio"));
   if (!asyncio) throw nanobind::python_error();

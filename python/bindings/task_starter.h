@@ -36,11 +36,11 @@ class TaskStarter {
 
   PyRef loop_;
   PyRef task_type_;
-  PyRef keywords_;  // the names of the constructor's keyword arguments
-  PyRef catcher_;   // stands in for call_soon
+  PyRef keywords_;    // the names of the constructor's keyword arguments
+  PyRef catcher_;     // stands in for call_soon
   PyRef attributes_;  // the loop instance's dict; empty where it has none
-  PyRef shadowed_;  // a call_soon that somebody else had set on the loop instance
-  PyRef caught_;    // the step that the constructor scheduled
+  PyRef shadowed_;    // a call_soon that somebody else had set on the loop instance
+  PyRef caught_;      // the step that the constructor scheduled
   bool has_eager_start_;
 };
 

@@ -62,7 +62,7 @@ void HandlerRun::recycle() {
   step_.unlink();
   if (timer_ != nullptr) timer_->stop();
   stop_source_.reset();
-  head_.recycle();
+  if (is_disconnected_) head_ = http::RequestHead();
   peer_address_.clear();
   if (chunk_.capacity() > kKeepChunkBytes) chunk_ = {};
   trailers_.clear();

@@ -10,6 +10,9 @@
 namespace outrider::app {
 namespace {
 
+// So many are compared one after the other: most differ in their length.
+constexpr std::size_t kFewChildren = 8;
+
 const Route* find_method(const std::vector<Route>& routes, std::string_view method) {
   for (const Route& route : routes) {
     if (route.method == method) return &route;
@@ -121,6 +124,12 @@ uint32_t Router::child_for(uint32_t node, const PatternSegment& segment) {
 
 uint32_t Router::child_by_text(uint32_t node, std::string_view text) const {
   const std::vector<uint32_t>& children = nodes_[node].by_text;
+  if (children.size() <= kFewChildren) {
+    for (const uint32_t child : children) {
+      if (nodes_[child].text == text) return child;
+    }
+    return 0;
+  }
   const auto found = std::lower_bound(children.begin(), children.end(), text,
                                       [this](uint32_t child, std::string_view t) { return nodes_[child].text < t; });
   return found != children.end() && nodes_[*found].text == text ? *found : 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "http1/field_line.h"
 
+#include <cstdint>
+#include <cstring>
+
 #include "base/ascii.h"
 
 #ifdef __SSE2__
@@ -24,6 +27,16 @@ std::size_t find_invalid_field_byte(std::string_view text) {
     if (mask != 0) return i + static_cast<std::size_t>(__builtin_ctz(mask));
   }
 #endif
+  // Most values are short. Eight bytes at once: the high bit of a byte of `suspects` is set when that byte is below
+  // 0x20 or is 0x7f (others may be set as well: carries go upwards). The loop below then looks at them one by one.
+  constexpr uint64_t kOnes = 0x0101010101010101U;
+  for (; i + 8 <= text.size(); i += 8) {
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + i, sizeof bytes);
+    const uint64_t is_del = bytes ^ (kOnes * 0x7f);
+    const uint64_t suspects = ((bytes - kOnes * 0x20) & ~bytes) | ((is_del - kOnes) & ~is_del);
+    if ((suspects & (kOnes * 0x80)) != 0) break;
+  }
   while (i < text.size() && ascii::is_field_byte(text[i])) ++i;
   return i;
 }

@@ -24,13 +24,15 @@ bool Mailbox::post(Message message) {
 }
 
 void Mailbox::close() {
-  while (true) {
-    deliver();
+  deliver();
+  // Refused from here on, so that other threads can't prolong this for ever.
+  std::vector<Message> last;
+  {
     const std::lock_guard lock(mutex_);
-    if (!messages_.empty()) continue;
     is_closed_ = true;
-    break;
+    last.swap(messages_);
   }
+  for (Message& message : last) message();
   wake_.close();
 }
 

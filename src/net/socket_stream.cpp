@@ -2,9 +2,11 @@
 #include "net/socket_stream.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <vector>
 
 #include "base/check.h"
@@ -32,6 +34,7 @@ SocketStream::SocketStream(loop::Loop& loop, int family) : loop_(loop), socket_(
 std::unique_ptr<SocketStream> SocketStream::accept(loop::Loop& loop, uv_stream_t* listener, int family) {
   std::unique_ptr<SocketStream> stream(new SocketStream(loop, family));
   if (uv_accept(listener, &stream->socket_->stream) != 0) return nullptr;
+  uv_fileno(&stream->socket_->handle, &stream->fd_);
   // Responses leave in whole writes; waiting for an acknowledgement would only delay the chunks of a stream.
   if (family != AF_UNIX) uv_tcp_nodelay(&stream->socket_->tcp, 1);
   return stream;
@@ -76,12 +79,29 @@ void SocketStream::read_cb(uv_stream_t* stream, ssize_t count, const uv_buf_t* b
   }
 }
 
+// Not uv_try_write(): it writes without MSG_NOSIGNAL, so that a peer that has gone would raise SIGPIPE in a process
+// that doesn't ignore it; and send() does less on its way than write(). (What must wait, libuv writes: by then the
+// kernel has taken something, so the peer was there a moment ago. Server threads block the signal as well.)
 std::ptrdiff_t SocketStream::try_write(std::span<const std::string_view> pieces) {
   OUTRIDER_CHECK(pieces.size() <= kPiecesMax);
-  std::array<uv_buf_t, kPiecesMax> buffers;  // NOLINT: as much as is used is filled below
-  std::transform(pieces.begin(), pieces.end(), buffers.begin(), to_uv);
-  const int written = uv_try_write(&socket_->stream, buffers.data(), static_cast<unsigned>(pieces.size()));
-  return written == UV_EAGAIN ? 0 : written;
+  if (unwritten() > 0) return 0;
+  ssize_t written = 0;
+  do {
+    written = pieces.size() == 1 ? ::send(fd_, pieces[0].data(), pieces[0].size(), MSG_NOSIGNAL) : send_all(pieces);
+  } while (written < 0 && errno == EINTR);
+  if (written >= 0) return written;
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -errno;
+}
+
+ssize_t SocketStream::send_all(std::span<const std::string_view> pieces) const {
+  std::array<iovec, kPiecesMax> buffers;  // NOLINT: as much as is used is filled below
+  std::transform(pieces.begin(), pieces.end(), buffers.begin(), [](std::string_view piece) {
+    return iovec{const_cast<char*>(piece.data()), piece.size()};
+  });
+  msghdr message{};
+  message.msg_iov = buffers.data();
+  message.msg_iovlen = pieces.size();
+  return ::sendmsg(fd_, &message, MSG_NOSIGNAL);
 }
 
 void SocketStream::write(std::span<const std::string_view> pieces) {
@@ -108,13 +128,7 @@ void SocketStream::shut_write() {
 
 void SocketStream::reset_on_close() { resets_on_close_ = true; }
 
-int SocketStream::fd() const {
-  uv_os_fd_t fd = -1;
-  uv_fileno(&socket_->handle, &fd);
-  return fd;
-}
-
-Address SocketStream::local_address() const { return Address::of_socket(fd()); }
-Address SocketStream::peer_address() const { return Address::of_peer(fd()); }
+Address SocketStream::local_address() const { return Address::of_socket(fd_); }
+Address SocketStream::peer_address() const { return Address::of_peer(fd_); }
 
 }  // namespace outrider::net

@@ -47,7 +47,7 @@ class SocketStream final : public Stream {
   };
 
   SocketStream(loop::Loop& loop, int family);
-  int fd() const;
+  ssize_t send_all(std::span<const std::string_view> pieces) const;
   static void closed_cb(uv_handle_t* handle);
   static void alloc_cb(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer);
   static void read_cb(uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer);
@@ -56,6 +56,7 @@ class SocketStream final : public Stream {
   loop::Loop& loop_;
   StreamHandler* handler_ = nullptr;
   Socket* socket_;
+  uv_os_fd_t fd_ = -1;  // the handle's
   bool is_shut_ = false;
   bool resets_on_close_ = false;
 };
