@@ -475,12 +475,13 @@ def test_the_access_log_is_one_line_a_request_when_logging_asks_for_it(caplog: p
 
 def test_the_log_level_is_that_of_the_option_while_the_server_runs() -> None:
     logger = logging.getLogger("outrider")
+    before = logger.level
     with outrider.serve(app, log_level="error"):
         assert logger.level == logging.ERROR
-    assert logger.level == logging.NOTSET
+    assert logger.level == before
     with pytest.raises(outrider.AppImportError):
         outrider.serve("no_such_module:app", log_level="error").start()
-    assert logger.level == logging.NOTSET
+    assert logger.level == before
 
 
 def test_no_access_log_without_the_option(caplog: pytest.LogCaptureFixture) -> None:
