@@ -9,6 +9,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -115,6 +116,7 @@ inline constexpr bool is_task<Task<T>> = true;
 template <class T>
 void start(Call& call, Task<T> task) {
   const auto coroutine = task.release();
+  if (!coroutine) throw std::logic_error("the handler returned a Task without a coroutine");
   call.start(coroutine, coroutine.promise(), &finish<T>);
 }
 

@@ -102,8 +102,8 @@ class Request {
   /// Throws Cancelled. The peer isn't read from while nobody reads here and body_buffer_bytes_max waits.
   detail::Read read() { return detail::Read(*run_); }
 
-  /// Completes when the time has passed, never before. Throws Cancelled, then at once, when the exchange is to end:
-  /// when stop_token() is requested.
+  /// Completes when the time has passed, never before, and not without letting others have their turn. Throws
+  /// Cancelled, then at once, when the exchange is to end: when stop_token() is requested.
   detail::Sleep sleep(std::chrono::nanoseconds duration) { return {*run_, duration}; }
 
   /// Runs `function` in a thread of the server's pool and completes with what it returned or threw. For what

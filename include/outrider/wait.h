@@ -78,6 +78,7 @@ class [[nodiscard]] Sleep final : public Wait {
   uint64_t wakes_at_ns() const override { return wakes_at_ns_; }
 
   uint64_t wakes_at_ns_;
+  uint64_t began_in_step_;
 };
 
 /// co_await request.body()

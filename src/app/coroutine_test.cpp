@@ -268,6 +268,48 @@ TEST_CASE("a stop tells handlers, cancels those that go on, and reports both") {
   CHECK(served.dispatcher().run_count() == 0);
 }
 
+TEST_CASE("a handler that never lets go doesn't keep the others, nor the end, waiting") {
+  App app;
+  const auto witness = std::make_shared<int>(0);
+  app.get("/", [&witness](Request& request) -> Task<std::string> {
+    const auto held = witness;
+    while (true) {
+      try {
+        co_await request.sleep(1h);
+      } catch (const Cancelled&) {
+      }
+    }
+    co_return "";
+  });
+  app.post("/", [&witness](Request& request) -> Task<std::string> {
+    const auto held = witness;
+    while (true) {
+      try {
+        co_await request.body();
+      } catch (const Cancelled&) {
+      }
+    }
+    co_return "";
+  });
+  app.get("/yields", [&witness](Request& request) -> Task<std::string> {
+    const auto held = witness;
+    while (true) co_await request.sleep(0ns);
+    co_return "";
+  });
+  app.get("/other", [] { return "other"; });
+  Served served(app);
+  for (const std::string& request : {Served::request("GET", "/"), post(1), Served::request("GET", "/yields")}) {
+    MemoryClient& client = served.connect();
+    client.send(request);
+    client.end();
+  }
+  MemoryClient& other = served.connect();
+  other.send(Served::request("GET", "/other"));
+  CHECK(served.run_until([&] { return ends_with(other, "other"); }));
+  CHECK(served.stop({1ms, 1ms, 1ms, false}));
+  CHECK(witness.use_count() == 1);
+}
+
 TEST_CASE("an offloaded function isn't abandoned: its handler, and the end, wait for it") {
   App app;
   bool was_completed = false;

@@ -67,6 +67,7 @@ void HandlerRun::recycle() {
   if (chunk_.capacity() > kKeepChunkBytes) chunk_ = {};
   trailers_.clear();
   bytes_in_step_ = 0;
+  cancellations_in_step_ = 0;
   has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = false;
 }
 
@@ -208,6 +209,7 @@ void HandlerRun::start_stream(Response&& response) {
   if (has_trailers_) exchange_->expect_trailers();
   producer_ = std::move(response.producer_);
   const auto coroutine = producer_->produce(writer_).release();
+  if (!coroutine) throw std::logic_error("the stream's function returned a Task without a coroutine");
   start(coroutine, coroutine.promise(), [](detail::Call& call, std::coroutine_handle<> ended) {
     std::coroutine_handle<detail::Promise<void>>::from_address(ended.address()).promise().take();
     static_cast<HandlerRun&>(call).finish_stream();
@@ -275,7 +277,9 @@ void HandlerRun::end() { const Entry entry(*this); }
 
 void HandlerRun::poll() {
   const Entry entry(*this);
+  ++step_number_;
   bytes_in_step_ = 0;
+  cancellations_in_step_ = 0;
   resume_waits();
   set_timer();
 }
@@ -320,14 +324,22 @@ void HandlerRun::set_timer() {
     if (at != 0 && (earliest == 0 || at < earliest)) earliest = at;
   }
   if (earliest == 0) return;
+  const uint64_t now = steady_ns();
+  // Not by a timer that is due at once: libuv would go on running those for as long as they start each other.
+  if (earliest <= now) return dispatcher_.loop().defer_step(step_);
   if (timer_ == nullptr) timer_ = std::make_unique<loop::Timer>(dispatcher_.loop(), [this] { poll(); });
   // Rounded up. The loop's clock may be behind by a pass and fire early; poll() then sets the rest.
-  const uint64_t now = steady_ns();
-  timer_->start(std::chrono::milliseconds(earliest > now ? (earliest - now + 999'999) / 1'000'000 : 0));
+  timer_->start(std::chrono::milliseconds((earliest - now + 999'999) / 1'000'000));
 }
 
 bool HandlerRun::has_budget() {
   if (bytes_in_step_ < kBytesInStepMax) return true;
+  dispatcher_.loop().defer_step(step_);
+  return false;
+}
+
+bool HandlerRun::may_cancel_now() {
+  if (cancellations_in_step_++ < kCancellationsInStepMax) return true;
   dispatcher_.loop().defer_step(step_);
   return false;
 }

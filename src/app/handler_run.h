@@ -68,8 +68,12 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   void write(std::string_view bytes);
   void write(std::string&& bytes);
   void add_trailer(std::string_view name, std::string_view value);
+  /// Counts the times that the loop has let the handler run.
+  uint64_t step_number() const { return step_number_; }
   /// False when the handler has written so much without waiting that it is others' turn; poll() comes.
   bool has_budget();
+  /// False when the handler was told to end so often without ending that it is others' turn; poll() comes.
+  bool may_cancel_now();
   /// Where read() keeps the bytes that it gave out.
   std::string& chunk() { return chunk_; }
   void add_wait(detail::Wait& wait);
@@ -96,6 +100,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
  private:
   // A stream whose peer reads as fast as it is written would otherwise never let go of the loop.
   static constexpr std::size_t kBytesInStepMax = 256 * 1024;
+  // So would a handler that catches Cancelled and waits again, for ever. The end of its server destroys it.
+  static constexpr int kCancellationsInStepMax = 8;
 
   // Inside of anything that may run the handler: the run isn't given back before the outermost of these ends.
   class Entry {
@@ -142,7 +148,9 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   std::string peer_address_;
   std::string chunk_;
   std::vector<std::pair<std::string, std::string>> trailers_;
+  uint64_t step_number_ = 0;
   std::size_t bytes_in_step_ = 0;
+  int cancellations_in_step_ = 0;
   int entered_ = 0;
   bool has_trailers_ = false;
   bool is_told_ = false;

@@ -220,6 +220,16 @@ TEST_CASE("an exception of a handler is answered with 500 once and reported") {
   CHECK(served.errors().size() == 3);
 }
 
+TEST_CASE("a task without a coroutine is the application's error") {
+  App app;
+  app.get("/handler", [] { return Task<std::string>(); });
+  app.get("/stream", [] { return Response::stream([](ResponseWriter&) { return Task<void>(); }); });
+  Served served(app);
+  CHECK(served.get("/handler").starts_with("HTTP/1.1 500 "));
+  CHECK(served.get("/stream").starts_with("HTTP/1.1 500 "));
+  CHECK(served.errors().size() == 2);
+}
+
 TEST_CASE("a response that can't be sent is the application's error") {
   App app;
   app.get("/status", [] { return Response::empty(99); });

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "app/dispatcher.h"
 #include "app/handler_run.h"
@@ -36,9 +37,15 @@ Wait::~Wait() {
 Sleep::Sleep(app::HandlerRun& run, std::chrono::nanoseconds duration)
     : Wait(run),
       wakes_at_ns_(to_steady_ns(std::chrono::steady_clock::now() +
-                                std::clamp<std::chrono::nanoseconds>(duration, {}, std::chrono::hours(24 * 365)))) {}
+                                std::clamp<std::chrono::nanoseconds>(duration, {}, std::chrono::hours(24 * 365)))),
+      began_in_step_(run.step_number()) {}
 
-bool Sleep::is_over() { return run_.is_told() || to_steady_ns(std::chrono::steady_clock::now()) >= wakes_at_ns_; }
+bool Sleep::is_over() {
+  if (run_.is_told()) return run_.may_cancel_now();
+  // Even the shortest sleep lets others have their turn.
+  if (run_.step_number() == began_in_step_) return false;
+  return to_steady_ns(std::chrono::steady_clock::now()) >= wakes_at_ns_;
+}
 
 void Sleep::await_resume() const {
   if (run_.is_told()) throw Cancelled();
@@ -46,7 +53,7 @@ void Sleep::await_resume() const {
 
 bool Body::is_over() {
   http::Exchange* const exchange = run_.exchange();
-  if (exchange == nullptr) return true;
+  if (exchange == nullptr) return run_.may_cancel_now();
   const std::string_view arrived = exchange->body();
   // A length that is announced is believed at once, before a peer that waits for 100 (Continue) is told to go on.
   const uint64_t announced = exchange->head().content_length();
@@ -56,7 +63,8 @@ bool Body::is_over() {
   collected_.append(arrived);
   if (!arrived.empty()) exchange->consume_body(arrived.size());
   is_complete_ = exchange->is_body_complete();
-  if (is_complete_ || run_.is_told()) return true;
+  if (is_complete_) return true;
+  if (run_.is_told()) return run_.may_cancel_now();
   exchange->want_body();
   return false;
 }
@@ -69,7 +77,7 @@ std::string Body::await_resume() {
 
 bool Read::is_over() {
   http::Exchange* const exchange = run_.exchange();
-  if (exchange == nullptr) return true;
+  if (exchange == nullptr) return run_.may_cancel_now();
   const std::string_view arrived = exchange->body();
   if (!arrived.empty()) {
     run_.chunk().assign(arrived);
@@ -78,7 +86,8 @@ bool Read::is_over() {
     return true;
   }
   is_complete_ = exchange->is_body_complete();
-  if (is_complete_ || run_.is_told()) return true;
+  if (is_complete_) return true;
+  if (run_.is_told()) return run_.may_cancel_now();
   exchange->want_body();
   return false;
 }
@@ -90,7 +99,7 @@ std::string_view Read::await_resume() {
 
 bool Write::is_over() {
   http::Exchange* const exchange = run_.exchange();
-  if (exchange == nullptr || run_.is_cancelled()) return true;
+  if (exchange == nullptr || run_.is_cancelled()) return run_.may_cancel_now();
   return exchange->is_writable() && run_.has_budget();
 }
 
