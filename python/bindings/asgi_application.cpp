@@ -89,6 +89,7 @@ bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
   if (!done) return false;
   AsgiExchange& cycle = exchange_of(receive);
   if (done.get() == Py_True) {
+    tasks_starter_.forget(task.get());
     on_task_done(cycle, task.get());
     return true;
   }

@@ -38,6 +38,7 @@ bool make_names() {
       {&n.call_later, "call_later"},
       {&n.create_future, "create_future"},
       {&n.add_done_callback, "add_done_callback"},
+      {&n.add, "add"},
       {&n.set_result, "set_result"},
       {&n.done, "done"},
       {&n.cancel, "cancel"},

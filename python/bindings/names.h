@@ -14,7 +14,7 @@ struct Names {
   // Keys and attribute names, interned.
   PyObject *type, *asgi, *http_version, *server, *client, *scheme, *method, *path, *raw_path, *query_string,
       *root_path, *headers, *state, *extensions, *status, *body, *more_body, *call_soon, *call_later, *create_future,
-      *add_done_callback, *set_result, *done, *cancel, *loop, *context, *name, *eager_start;
+      *add_done_callback, *add, *set_result, *done, *cancel, *loop, *context, *name, *eager_start;
   // Message and scope types.
   PyObject *http, *http_request, *http_disconnect, *response_start, *response_body;
   // Constants.

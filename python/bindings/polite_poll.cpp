@@ -3,13 +3,13 @@
 
 #include <sys/epoll.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "gil_request.h"
 
 namespace nb = nanobind;
 
@@ -18,44 +18,73 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// An acquisition that took this long met a thread that computes; a free GIL takes microseconds.
+// An acquisition that took this long met a thread that computes: a free GIL takes less than a microsecond. When it
+// was asked for, it comes sooner.
 constexpr auto kContended = std::chrono::microseconds(500);
+constexpr auto kContendedWhenAsked = std::chrono::microseconds(20);
 
-// How long the main thread lends the GIL at most when nobody comes to take it.
-constexpr auto kLendMax = std::chrono::milliseconds(2);
+// The GIL is asked for so long after it was contended: the program isn't in our way at every single time, and to find
+// out anew costs a switch interval.
+constexpr auto kAskFor = std::chrono::seconds(1);
 
-// The lending of the GIL: one for the process, as there is one main thread. All fields are guarded by the mutex,
-// but `is_asked`, which only spares a second pending call.
-struct Lending {
-  std::mutex mutex;
-  std::condition_variable taken;
-  std::atomic<bool> is_asked{false};
-  int waiting = 0;        // threads that want the GIL
-  uint64_t lent = 0;      // how often the main thread paused
-  uint64_t acquired = 0;  // how often a waiting thread got the GIL
+// How long the GIL is kept through polls that have something at once. A program that waits for it would otherwise
+// take it back by the switch interval, in the middle of a batch, and keep it for one.
+constexpr auto kKeepMax = std::chrono::milliseconds(2);
+constexpr auto kKeepMaxWhenAsked = std::chrono::microseconds(500);
+
+// Between keeping it and taking it again when nobody is known to want it: long enough for a thread to wake up.
+constexpr auto kPause = std::chrono::microseconds(50);
+
+// Shares the GIL with the threads of the program: who asks for it may not have more of it than they.
+class Share {
+ public:
+  // Whether a poll that needn't wait should let go of the GIL all the same.
+  bool is_used_up() const {
+#ifdef Py_GIL_DISABLED
+    return false;
+#else
+    return Clock::now() - acquired_ >= (is_asking() ? kKeepMaxWhenAsked : kKeepMax);
+#endif
+  }
+
+  void release() {
+    released_ = Clock::now();
+    // Past kKeepMax the program may have had it in between, by the switch interval.
+    debt_ += std::min<Clock::duration>(released_ - acquired_, kKeepMax);
+    thread_ = PyEval_SaveThread();
+  }
+
+  void acquire() {
+    const bool is_asking = this->is_asking();
+    // Time in which the program could have had the GIL is no payment: a thread takes longer to wake up than the next
+    // request takes to come.
+    const bool is_paying = is_asking && debt_ >= kKeepMaxWhenAsked;
+    if (is_paying) std::this_thread::sleep_for(debt_);
+    const Clock::time_point began = Clock::now();
+    if (is_asking) {
+      restore_thread_asking(thread_);
+    } else {
+      PyEval_RestoreThread(thread_);
+    }
+    acquired_ = Clock::now();
+    if (acquired_ - began > (is_asking ? kContendedWhenAsked : kContended)) {
+      ask_until_ = acquired_ + kAskFor;
+      debt_ = std::max(debt_ - (acquired_ - released_), Clock::duration::zero());
+    } else if (is_paying || !is_asking) {
+      ask_until_ = {};  // nobody wanted it
+      debt_ = {};
+    }
+  }
+
+ private:
+  bool is_asking() const { return ask_until_ != Clock::time_point() && Clock::now() < ask_until_; }
+
+  PyThreadState* thread_ = nullptr;
+  Clock::time_point acquired_ = Clock::now();
+  Clock::time_point released_;
+  Clock::time_point ask_until_;
+  Clock::duration debt_{};
 };
-
-Lending& lending() {
-  static Lending* const instance = new Lending;  // never freed: the main thread may use it until it is gone
-  return *instance;
-}
-
-// Runs in the main thread, with the GIL, between two bytecodes.
-int lend_gil(void*) {
-  Lending& state = lending();
-  state.is_asked = false;
-  std::unique_lock lock(state.mutex);
-  if (state.waiting == 0) return 0;
-  ++state.lent;
-  const uint64_t before = state.acquired;
-  lock.unlock();
-  PyThreadState* thread = PyEval_SaveThread();
-  lock.lock();
-  state.taken.wait_for(lock, kLendMax, [&] { return state.acquired != before || state.waiting == 0; });
-  lock.unlock();
-  PyEval_RestoreThread(thread);
-  return 0;
-}
 
 class Poller {
  public:
@@ -65,7 +94,7 @@ class Poller {
   nb::list poll(int timeout_ms, int count_max) {
     events_.resize(static_cast<std::size_t>(count_max));
     int count = epoll_wait(fd_, events_.data(), count_max, 0);
-    if (count == 0 && timeout_ms != 0) count = wait(timeout_ms, count_max);
+    if (count == 0 ? timeout_ms != 0 : share_.is_used_up()) count = poll_without_gil(count, timeout_ms);
     nb::list list;
     if (count < 0) {
       if (errno == EINTR) return list;
@@ -80,58 +109,28 @@ class Poller {
   }
 
  private:
-  int wait(int timeout_ms, int count_max) {
-    const Clock::time_point released = Clock::now();
-    const Clock::duration held = released - acquired_;
-    PyThreadState* thread = PyEval_SaveThread();
-    int count = epoll_wait(fd_, events_.data(), count_max, timeout_ms);
+  int poll_without_gil(int count, int timeout_ms) {
+    share_.release();
+    if (count == 0) {
+      count = epoll_wait(fd_, events_.data(), static_cast<int>(events_.size()), timeout_ms);
+    } else {
+      std::this_thread::sleep_for(kPause);
+    }
     const int error = errno;
-#ifdef Py_GIL_DISABLED
-    PyEval_RestoreThread(thread);
-    (void)held;
-#else
-    acquire(thread, released, held);
-#endif
+    share_.acquire();
     errno = error;
     return count;
   }
 
-  void acquire(PyThreadState* thread, Clock::time_point released, Clock::duration held) {
-    Lending& state = lending();
-    if (is_contended_) {
-      // Fairness: the program has had the GIL for as long as we had before we ask for it.
-      const Clock::duration since = Clock::now() - released;
-      if (since < held) std::this_thread::sleep_for(held - since);
-    }
-    uint64_t lent_before = 0;
-    {
-      const std::lock_guard lock(state.mutex);
-      ++state.waiting;
-      lent_before = state.lent;
-    }
-    if (is_contended_ && !state.is_asked.exchange(true)) Py_AddPendingCall(&lend_gil, nullptr);
-    const Clock::time_point asked = Clock::now();
-    PyEval_RestoreThread(thread);
-    acquired_ = Clock::now();
-    const bool was_slow = acquired_ - asked > kContended;
-    const std::lock_guard lock(state.mutex);
-    --state.waiting;
-    ++state.acquired;
-    // Contended for as long as the main thread has something to lend. When it has not, and the wait was long, some
-    // other thread computes: there is no asking that one, and the switch interval it is.
-    is_contended_ = is_contended_ ? state.lent != lent_before : was_slow;
-    state.taken.notify_all();
-  }
-
   int fd_;
   std::vector<epoll_event> events_;
-  Clock::time_point acquired_ = Clock::now();
-  bool is_contended_ = false;
+  Share share_;
 };
 
 }  // namespace
 
 void bind_poller(nb::module_& module) {
+  prepare_gil_requests();
   nb::class_<Poller>(module, "Poller",
                      "The epoll_wait() of a background event loop. Internal: see outrider._selector.")
       .def(nb::init<int>(), nb::arg("fd"))

@@ -52,9 +52,11 @@ PyObject* TaskStarter::start_caught(PyObject* coroutine, PyObject* context, PyOb
   PyObject* const call_soon = names().call_soon;
   // Straight into the instance's dict: setattr() would look through the type for a descriptor each time.
   const bool is_shadowed = attributes_ && PyDict_SetItem(attributes_.get(), call_soon, catcher_.get()) == 0;
+  registry_.begin();
   PyObject* arguments[] = {nullptr, coroutine, loop_.get(), name, context};
   PyRef task = PyRef::steal(
       PyObject_Vectorcall(task_type_.get(), arguments + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords_.get()));
+  registry_.end();
   if (!is_shadowed) return task.release();
 
   PyObject *type, *value, *traceback;

@@ -14,6 +14,7 @@
 #include <Python.h>
 
 #include "py_ref.h"
+#include "task_registry.h"
 
 namespace outrider::python {
 
@@ -28,6 +29,8 @@ class TaskStarter {
   /// A new reference to the task, its first step done; null with a Python error when no task could be made. What
   /// the step itself raises is in the task, but for KeyboardInterrupt and SystemExit, which are left set as well.
   PyObject* start(PyObject* coroutine, PyObject* context, PyObject* name);
+  /// To be told when the task of the last start() is done already: makes its end cheaper.
+  void forget(PyObject* task) { registry_.forget(task); }
 
  private:
   PyObject* start_eagerly(PyObject* coroutine, PyObject* context, PyObject* name);
@@ -41,6 +44,7 @@ class TaskStarter {
   PyRef attributes_;  // the loop instance's dict; empty where it has none
   PyRef shadowed_;    // a call_soon that somebody else had set on the loop instance
   PyRef caught_;      // the step that the constructor scheduled
+  TaskRegistry registry_;
   bool has_eager_start_;
 };
 

@@ -132,6 +132,36 @@ def test_a_request_that_never_suspends_leaves_no_task_behind(serve: Serve, event
     assert len(set(seen)) == len(seen) >= 2
 
 
+def test_tasks_of_other_threads_are_registered_as_well(serve: Serve) -> None:
+    # On 3.11 the way in which asyncio registers tasks is another one for the length of a task's constructor.
+    is_over = threading.Event()
+    counts = []
+
+    async def step(exchange: Exchange) -> None:
+        await exchange.answer()
+
+    async def make_tasks() -> None:
+        while not is_over.is_set():
+            tasks = [asyncio.create_task(asyncio.sleep(0)) for _ in range(20)]
+            counts.append(len(asyncio.all_tasks()))
+            await asyncio.gather(*tasks)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # the threads take turns as often as they can
+    thread = threading.Thread(target=asyncio.run, args=[make_tasks()])
+    try:
+        with serve(application(step)) as server:
+            thread.start()
+            for _ in range(200):
+                assert get(server) == (200, b"")
+    finally:
+        is_over.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert set(counts) == {21}
+    assert "add" not in vars(getattr(asyncio.tasks, "_all_tasks", asyncio.tasks))
+
+
 def test_pipelined_requests_are_tasks_of_their_own_answered_in_order(serve: Serve) -> None:
     tasks = []
 
