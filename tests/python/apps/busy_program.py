@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Any
 
 import outrider
 
-_is_over = False
+_over = threading.Event()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """Says which process answers."""
-    global _is_over
     if scope["query_string"] == b"fork":
         pid = os.fork()
         if pid == 0:
@@ -23,7 +23,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             os._exit(7)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         assert status == 7
-    _is_over = scope["query_string"] == b"last"
+    if scope["query_string"] == b"last":
+        _over.set()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -33,6 +34,6 @@ if __name__ == "__main__":
         print(server.url, flush=True)
         # So long that nobody could wait for it a hundred times. The first answer has to.
         sys.setswitchinterval(0.5)
-        while not _is_over:
+        while not _over.is_set():
             pass
     assert sys.getswitchinterval() == 0.5
