@@ -8,6 +8,7 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -60,7 +61,11 @@ class Handler {
 // Parameters.
 
 template <class T>
-concept Number = std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, char>;
+inline constexpr bool is_character = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+                                     std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+template <class T>
+concept Number = std::is_arithmetic_v<T> && !std::same_as<T, bool> && !is_character<T>;
 
 template <class T>
 concept PathParameter = Number<T> || std::same_as<T, std::string> || std::same_as<T, std::string_view>;
@@ -68,8 +73,15 @@ concept PathParameter = Number<T> || std::same_as<T, std::string> || std::same_a
 template <class T>
 inline constexpr bool is_request = std::same_as<T, Request&>;
 
+// A value, or a reference to one that the handler can't change: the value is made for the call.
 template <class T>
-inline constexpr bool is_argument = is_request<T> || PathParameter<std::remove_cvref_t<T>>;
+inline constexpr bool is_argument = is_request<T> ||
+                                    (PathParameter<std::remove_cvref_t<T>> &&
+                                     (!std::is_lvalue_reference_v<T> || std::is_const_v<std::remove_reference_t<T>>));
+
+// The call has ended when a coroutine goes on after its first wait.
+template <class T>
+inline constexpr bool outlives_call = is_request<T> || !std::is_reference_v<T>;
 
 /// False when `text` isn't wholly a value of that type.
 template <PathParameter T>
@@ -140,9 +152,22 @@ struct Signature<R (C::*)(A...)> : Signature<R (*)(A...)> {};
 template <class C, class R, class... A>
 struct Signature<R (C::*)(A...) const> : Signature<R (*)(A...)> {};
 template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) const&> : Signature<R (*)(A...)> {};
+template <class C, class R, class... A>
 struct Signature<R (C::*)(A...) noexcept> : Signature<R (*)(A...)> {};
 template <class C, class R, class... A>
 struct Signature<R (C::*)(A...) const noexcept> : Signature<R (*)(A...)> {};
+
+// Its parameters can be told: no template, no overloads.
+template <class F>
+concept HasSignature = (std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>) || requires {
+  &F::operator();
+};
+
+template <class F>
+inline constexpr bool is_std_function = false;
+template <class R, class... A>
+inline constexpr bool is_std_function<std::function<R(A...)>> = true;
 
 template <class F, class Result, class Arguments>
 class HandlerOf;
@@ -150,7 +175,11 @@ class HandlerOf;
 template <class F, class R, class... A>
 class HandlerOf<F, R, std::tuple<A...>> final : public Handler {
   static_assert((is_argument<A> && ...),
-                "a handler takes Request& and path parameters: numbers, std::string, std::string_view");
+                "a handler takes Request& (not const, not by value) and path parameters: numbers, std::string, "
+                "std::string_view, by value or by const reference");
+  static_assert(!is_task<R> || (outlives_call<A> && ...),
+                "a handler that is a coroutine takes its path parameters by value: a reference would be to something "
+                "that is gone after the first co_await");
 
  public:
   explicit HandlerOf(F function) : function_(std::move(function)) {}
@@ -210,13 +239,23 @@ struct AnswerOf<Task<T>> {
 template <class F>
 std::shared_ptr<Handler> make_handler(F&& function) {
   using Function = std::decay_t<F>;
-  using Result = typename Signature<Function>::Result;
-  static_assert(Answer<typename AnswerOf<Result>::Type>,
-                "a handler returns text (std::string, const char*, std::string_view), a Response, nothing, or a Task "
-                "of one of these");
-  // Shared by the App and by every server that was started with it.
-  return std::make_shared<HandlerOf<Function, Result, typename Signature<Function>::Arguments>>(
-      std::forward<F>(function));
+  static_assert(HasSignature<Function>,
+                "a handler is a function or a lambda with named parameter types: not a generic lambda (auto), not an "
+                "overloaded or bound function, not a pointer to a member (wrap these in a lambda)");
+  if constexpr (HasSignature<Function>) {
+    using Result = typename Signature<Function>::Result;
+    static_assert(Answer<typename AnswerOf<Result>::Type>,
+                  "a handler returns text (std::string, const char*, std::string_view), a Response, nothing, or a "
+                  "Task of one of these");
+    if constexpr (std::is_pointer_v<Function> || is_std_function<Function>) {
+      if (function == nullptr) throw std::invalid_argument("the handler is null");
+    }
+    // Shared by the App and by every server that was started with it.
+    return std::make_shared<HandlerOf<Function, Result, typename Signature<Function>::Arguments>>(
+        std::forward<F>(function));
+  } else {
+    return nullptr;
+  }
 }
 
 }  // namespace outrider::detail

@@ -2,7 +2,7 @@
 #pragma once
 
 // How much a peer may ask for and how long it may take. Every limit has a name, a default and a reason; 0 means
-// "no limit" where a field says so.
+// "no limit" where a field says so, and for times.
 
 #include <chrono>
 #include <cstddef>

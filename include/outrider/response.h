@@ -147,9 +147,10 @@ class Response {
   }
   Response&& set_status(int status) && { return std::move(set_status(status)); }
 
-  /// Adds a field. Date, Server, Content-Length and Connection may be given; the others that belong to the server
-  /// (Transfer-Encoding, Upgrade) are refused with ResponseError, here or when the response is sent. So is what
-  /// would break the message: CR, LF and other control characters.
+  /// Adds a field; content-type, of which there can be one only, replaces what was there. Date, Server,
+  /// Content-Length and Connection may be given; the others that belong to the server (Transfer-Encoding, Upgrade)
+  /// are refused with ResponseError, here or when the response is sent. So is what would break the message: CR, LF
+  /// and other control characters.
   Response& add_header(std::string_view name, std::string_view value) &;
   Response&& add_header(std::string_view name, std::string_view value) && {
     return std::move(add_header(name, value));
@@ -177,6 +178,7 @@ class Response {
   static constexpr std::string_view kText = "text/plain; charset=utf-8";
   Response(std::string body, std::string_view content_type) : body_(std::move(body)), content_type_(content_type) {}
 
+  void drop_content_type();
   /// Takes the first field off `fields`, which is in the form of fields_.
   static std::pair<std::string_view, std::string_view> next_field(std::string_view& fields);
 

@@ -54,8 +54,8 @@ class Server {
 
   /// Stops in the stages of the policy and returns when all is over: connections and listeners closed, threads
   /// joined, the port free. A call while a stop is under way hurries it where its deadlines are earlier; all callers
-  /// get the same report, also those who come after the end. From one of the server's own threads (a handler) there
-  /// is no waiting: it requests the stop, and returns an empty report.
+  /// get the same report, also those who come after the end. From one of the server's own threads (a handler, an
+  /// offloaded function) there is no waiting: it requests the stop, and returns an empty report.
   StopReport stop(const StopPolicy& policy);
   StopReport stop();
   /// Starts the stop, and doesn't wait. Not from a signal handler.
@@ -74,7 +74,7 @@ class Server {
 
 /// Starts a server and returns when it accepts connections. Throws Error: what can't be bound or resolved, an option
 /// that can't be used, a system out of descriptors or threads. Then nothing is left behind. `app` needn't outlive it.
-Server serve(const App& app, Config config = {});
+[[nodiscard]] Server serve(const App& app, Config config = {});
 
 /// Serves until SIGINT or SIGTERM, which it handles for that time (one that was ignored stays so), or until a
 /// handler calls Request::stop_server(). The first signal stops by the policy, a second one at once. Throws what

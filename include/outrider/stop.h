@@ -14,6 +14,8 @@ namespace outrider {
 ///   disconnect  what still runs is told that its peer is gone, so that endless streams end;
 ///   cancel      what still runs is cancelled;
 /// and what is left after that is cut off (the connection is reset). A stage that nothing is left for takes no time.
+/// Being told, a handler's waits for time or input throw Cancelled and its stop_token() is requested; one that only
+/// writes goes on until it is cancelled. A negative time is 0.
 struct StopPolicy {
   std::chrono::milliseconds grace{1000};
   std::chrono::milliseconds disconnect{500};

@@ -13,6 +13,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -154,6 +155,7 @@ class [[nodiscard]] Offload final : public OffloadBase {
 
   Result await_resume() {
     if (exception_) std::rethrow_exception(exception_);
+    if (std::exchange(is_taken_, true)) throw std::logic_error("an offload() was awaited twice: its result is taken");
     if constexpr (!std::is_void_v<Result>) return std::move(*result_);
   }
 
@@ -172,6 +174,7 @@ class [[nodiscard]] Offload final : public OffloadBase {
 
   struct Nothing {};
   F function_;
+  bool is_taken_ = false;
   std::optional<std::conditional_t<std::is_void_v<Result>, Nothing, Result>> result_;
 };
 

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import functools
+import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from outrider._logs import LEVELS
+from outrider._uvicorn import take_uvicorn_options
 
 LIFESPANS = ("auto", "on", "off")
 ISOLATIONS = ("thread", "none")
@@ -16,7 +20,7 @@ LOG_LEVELS = tuple(LEVELS)
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
-    """A field with its help text; ``metadata`` may hold ``choices`` and ``cli=False``."""
+    """A field with its help text; ``metadata`` may hold ``choices``, ``least`` (of a number) and ``cli=False``."""
     return field(default=default, metadata={"help": help, **metadata})
 
 
@@ -43,37 +47,39 @@ class Config:
     )
     access_log: bool = option(True, "log each request to the logger 'outrider.access' at level info")
     root_path: str = option("", "prefix that a proxy has taken off the path")
-    backlog: int = option(2048, "connections that may wait to be accepted")
+    backlog: int = option(2048, "connections that may wait to be accepted", least=1)
     server_header: bool = option(True, "send a Server field")
     date_header: bool = option(True, "send a Date field")
     isolation: str = option("thread", "where start() runs the application", choices=ISOLATIONS, cli=False)
     request_log: int = option(256, "how many requests Server.requests keeps", cli=False)
 
-    request_line_bytes_max: int = option(16 * 1024, "bytes of a request line; more is answered 414")
-    head_bytes_max: int = option(64 * 1024, "bytes of a request head; more is answered 431")
-    header_count_max: int = option(128, "header fields of a request; more is answered 431")
+    request_line_bytes_max: int = option(16 * 1024, "bytes of a request line; more is answered 414", least=1)
+    head_bytes_max: int = option(64 * 1024, "bytes of a request head; more is answered 431", least=1)
+    header_count_max: int = option(128, "header fields of a request; more is answered 431", least=1)
     body_bytes_max: int = option(0, "bytes of a request body; more is answered 413; 0 for no limit")
     connections_max: int = option(0, "open connections; more are closed at once; 0 for no limit")
     exchanges_per_connection_max: int = option(0, "requests on one connection, then it is closed; 0 for no limit")
-    timeout_keep_alive: float = option(75.0, "seconds that an idle connection is kept")
-    timeout_head: float = option(30.0, "seconds for a request head to arrive; then 408")
-    timeout_body: float = option(30.0, "seconds without a byte of an awaited request body; then 408")
-    timeout_write: float = option(30.0, "seconds without the client taking a byte; then the connection is cut")
+    timeout_keep_alive: float = option(75.0, "seconds that an idle connection is kept; 0 for no limit")
+    timeout_head: float = option(30.0, "seconds for a request head to arrive; then 408; 0 for no limit")
+    timeout_body: float = option(30.0, "seconds without a byte of an awaited request body; then 408; 0 for no limit")
+    timeout_write: float = option(
+        30.0, "seconds without the client taking a byte; then the connection is cut; 0 for no limit"
+    )
     timeout_graceful_shutdown: float | None = option(
         None, "seconds that running requests have when the server stops; default 30 in run(), 1 beside a program"
     )
-    timeout_lifespan: float = option(30.0, "seconds for the lifespan's shutdown")
+    timeout_lifespan: float | None = option(
+        None, "seconds for the lifespan's shutdown; default 30 in run(), 2 beside a program"
+    )
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
-            choices = spec.metadata.get("choices")
-            value = getattr(self, spec.name)
-            if choices and isinstance(value, str) and value not in choices:
-                raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(map(repr, choices))}")
-            if spec.name.startswith("timeout_") and value is not None and value < 0:
-                raise ValueError(f"{spec.name}={value!r} must not be negative")
-        if not 0 <= self.port <= 65535:
+            if spec.name != "app":
+                _check(spec, getattr(self, spec.name))
+        if self.port > 65535:
             raise ValueError(f"port={self.port!r} is not between 0 and 65535")
+        if self.host.startswith("[") and self.host.endswith("]"):
+            raise ValueError(f"host={self.host!r} is an IPv6 address in a URL's brackets: leave them out")
         if self.uds is not None and self.fd is not None:
             raise ValueError("uds and fd can't be used together: choose one place to listen on")
 
@@ -91,3 +97,51 @@ class Config:
             "body_timeout": self.timeout_body,
             "write_timeout": self.timeout_write,
         }
+
+
+# What an option's annotation allows; what isn't here is checked where it is used.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "None": (type(None),),
+}
+
+
+def _check(spec: dataclasses.Field[Any], value: Any) -> None:
+    """Raises ``TypeError`` or ``ValueError``, naming the option and the value."""
+    names = str(spec.type).split(" | ")
+    allowed = [kind for name in names for kind in _KINDS.get(name, ())]
+    is_right = isinstance(value, tuple(allowed)) and (bool in allowed or not isinstance(value, bool))
+    if not is_right and not ("Callable[[], Any]" in names and callable(value)):
+        hint = f": did you mean {int(value)}?" if isinstance(value, str) and int in allowed and value.isdigit() else ""
+        wanted = " or ".join("a function" if "Callable" in name else name for name in names)
+        raise TypeError(f"{spec.name}={value!r} ({type(value).__name__}) must be {wanted}{hint}")
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and spec.name != "log_level":
+        least = spec.metadata.get("least", 0)
+        if not (least <= value < math.inf):
+            raise ValueError(f"{spec.name}={value!r} must be a number of at least {least}")
+    choices = spec.metadata.get("choices")
+    if choices and isinstance(value, str) and value not in choices:
+        raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(map(repr, choices))}")
+
+
+def _with_uvicorn_options(init: Callable[..., None]) -> Callable[..., None]:
+    """``Config.__init__``, taking uvicorn's other options as well, and naming what may have been meant."""
+    known = [spec.name for spec in dataclasses.fields(Config)]
+
+    @functools.wraps(init)
+    def checked(self: Config, /, *arguments: Any, **options: Any) -> None:
+        options = take_uvicorn_options(options)
+        for name in options:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f": did you mean {close[0]}?" if close else "; outrider --help lists them"
+                raise TypeError(f"there is no option {name!r}{hint}")
+        init(self, *arguments, **options)
+
+    return checked
+
+
+Config.__init__ = _with_uvicorn_options(Config.__init__)  # type: ignore[method-assign]

@@ -44,6 +44,10 @@ class StateError(OutriderError, RuntimeError):
     """The call doesn't fit the server's state: reading ``url`` before it is known, starting a server twice."""
 
 
+class StoppedEarly(StateError):
+    """The server was stopped before it was ready. Internal: callers see a ``StateError``, ``run()`` returns."""
+
+
 class ProtocolError(OutriderError, RuntimeError):
     """The application sent a message out of order, or one that would make a malformed response.
 

@@ -7,7 +7,10 @@ import asyncio
 import contextvars
 from typing import Any
 
-from outrider._exceptions import LifespanError
+from outrider._exceptions import LifespanError, StoppedEarly
+
+# For an application that has answered to return, and for one that is cancelled to end.
+_END_SECONDS = 0.5
 
 
 class Lifespan:
@@ -28,17 +31,31 @@ class Lifespan:
         self._startup_answer: asyncio.Future[str | None] | None = None
         self._shutdown_requested: asyncio.Event | None = None
         self._shutdown_answer: asyncio.Future[str | None] | None = None
+        self._given_up: asyncio.Future[None] | None = None
+        self._give_up_timer: asyncio.TimerHandle | None = None
 
-    async def startup(self) -> None:
-        """Returns when the application has started up, or has no lifespan. Raises ``LifespanError``."""
+    async def startup(self, stop: asyncio.Event) -> None:
+        """Returns when the application has started up, or has no lifespan. Raises ``LifespanError``, and
+        ``StoppedEarly`` when ``stop`` is set before."""
         if self._mode == "off":
             return
         loop = asyncio.get_running_loop()
         self._startup_answer = loop.create_future()
         self._shutdown_answer = loop.create_future()
+        self._given_up = loop.create_future()
         self._shutdown_requested = asyncio.Event()
         self._task = asyncio.Task(self._run(), loop=loop, name="outrider lifespan", context=self._context)
-        await _first_of(self._task, self._startup_answer)
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            await _first_of(self._task, self._startup_answer, stopped)
+        except asyncio.CancelledError:
+            await self._cancel_task()
+            raise
+        finally:
+            stopped.cancel()
+        if not self._task.done() and not self._startup_answer.done():
+            await self._cancel_task()
+            raise StoppedEarly("the server was stopped before it was ready")
         if self._startup_answer.done():
             message = self._startup_answer.result()
             if message is None:
@@ -61,16 +78,34 @@ class Lifespan:
         if self._task is None or self._shutdown_requested is None or self._shutdown_answer is None:
             return "off", None
         self._shutdown_requested.set()
-        await _first_of(self._task, self._shutdown_answer, timeout=timeout)
+        self.hurry(timeout)
+        assert self._given_up is not None
+        await _first_of(self._task, self._shutdown_answer, self._given_up)
+        if self._give_up_timer is not None:
+            self._give_up_timer.cancel()
         if self._shutdown_answer.done():
             message = self._shutdown_answer.result()
             error = await self._end_task()
             return ("completed", None) if message is None else ("failed", error or LifespanError(message))
         if not self._task.done():
-            await self._end_task()
+            await self._cancel_task()
             return "timed out", None
         error = None if self._task.cancelled() else self._task.exception()
         return ("completed", None) if error is None else ("failed", error)
+
+    def hurry(self, timeout: float) -> None:
+        """Gives the shutdown ``timeout`` seconds from now, if it had more."""
+
+        def give_up() -> None:
+            if self._given_up is not None and not self._given_up.done():
+                self._given_up.set_result(None)
+
+        loop = asyncio.get_running_loop()
+        if self._give_up_timer is not None:
+            if self._give_up_timer.when() <= loop.time() + timeout:
+                return
+            self._give_up_timer.cancel()
+        self._give_up_timer = loop.call_later(timeout, give_up)
 
     async def _run(self) -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
@@ -80,7 +115,9 @@ class Lifespan:
         if not self._has_received:
             self._has_received = True
             return {"type": "lifespan.startup"}
-        assert self._shutdown_requested is not None
+        assert self._shutdown_requested is not None and self._startup_answer is not None and self._task is not None
+        if self._startup_answer.done() and self._startup_answer.result() is not None:
+            self._task.cancel()  # it answered that it failed: nothing more will come
         await self._shutdown_requested.wait()
         return {"type": "lifespan.shutdown"}
 
@@ -102,12 +139,16 @@ class Lifespan:
         task = self._task
         if task is None:
             return None
-        await asyncio.wait({task}, timeout=1.0)
+        await asyncio.wait({task}, timeout=_END_SECONDS)
         if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=1.0)
+            await self._cancel_task()
         return task.exception() if task.done() and not task.cancelled() else None
 
+    async def _cancel_task(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait({self._task}, timeout=_END_SECONDS)
 
-async def _first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
-    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+
+async def _first_of(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

@@ -17,7 +17,7 @@ def loop_factory(loop: str | LoopFactory, *, is_beside_program: bool) -> LoopFac
 
     ``"auto"`` is asyncio's loop for a server beside a program, because that one can share the GIL well
     (``_selector.py``), and uvloop in the foreground when it is installed. Raises ``ImportError`` when uvloop was
-    asked for and isn't installed, ``AppImportError`` for a bad import string.
+    asked for and isn't installed, ``ValueError`` for another name, ``AppImportError`` for a bad import string.
     """
     if callable(loop):
         return loop
@@ -33,6 +33,8 @@ def loop_factory(loop: str | LoopFactory, *, is_beside_program: bool) -> LoopFac
             return _uvloop_factory()
         except ImportError as error:
             raise ImportError("loop='uvloop' needs the package uvloop: pip install uvloop") from error
+    if ":" not in loop:
+        raise ValueError(f"loop={loop!r} is not 'auto', 'asyncio', 'uvloop', or a factory's 'module:attribute'")
     factory: LoopFactory = import_from_string(loop)
     return factory
 

@@ -8,9 +8,11 @@ import atexit
 import concurrent.futures
 import contextlib
 import contextvars
+import dataclasses
 import os
 import socket
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,13 +21,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from outrider._config import Config
 from outrider._engine import Engine
-from outrider._exceptions import BindError, StartError, StateError
+from outrider._exceptions import LifespanError, StartError, StateError, StoppedEarly
 from outrider._importer import load_app
 from outrider._logs import logger, set_level
 from outrider._loops import loop_factory
-from outrider._service import Service, close_loop_resources
+from outrider._service import Service, bind_error, close_loop_resources
 from outrider._state import State
-from outrider._stop import StopPolicy, StopReport
+from outrider._stop import StopPolicy, StopReport, check_policy
 from outrider._threads import in_thread
 from outrider._uvicorn import UvicornNames
 
@@ -71,7 +73,10 @@ class Server(UvicornNames):
         self._here: asyncio.Task[StopReport] | None = None
         self._stop_event: asyncio.Event | None = None
         self._stop_policy: StopPolicy | None = None
-        self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown)
+        self._exits_at_once = False
+        self._stop_began = 0.0
+        self._calls: set[concurrent.futures.Future[Any]] = set()
+        self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown, config.timeout_lifespan)
         self._report: StopReport | None = None
         self._force_exit = False
         self._saved_level: int | None = None
@@ -123,16 +128,20 @@ class Server(UvicornNames):
 
         In the main thread SIGINT and SIGTERM are handled while it runs (``install_signal_handlers()``): the first
         stops with the grace of ``StopPolicy.production()``, a second one at once. ``sockets`` are served instead of
-        the configured address; they stay the caller's. Raises what ``start()`` raises.
+        the configured address; they stay the caller's. Raises what ``start()`` raises; a stop before the
+        application has started cancels its startup.
         """
         factory = self._prepare_foreground(sockets)
         context = contextvars.copy_context()
         is_main = threading.current_thread() is threading.main_thread()
         if is_main:
-            self._default_policy = StopPolicy.production(self.config.timeout_graceful_shutdown)
+            config = self.config
+            self._default_policy = StopPolicy.production(config.timeout_graceful_shutdown, config.timeout_lifespan)
             self.install_signal_handlers()
         try:
             return self._run_loop(factory, context, is_foreground=True)
+        except StoppedEarly:
+            return self.stop()
         finally:
             self._restore_signal_handlers()
 
@@ -142,7 +151,10 @@ class Server(UvicornNames):
         Cancelling it stops the server as well. Raises what ``start()`` raises.
         """
         self._begin_start(self._sockets if sockets is None else sockets)
-        return await self._main(contextvars.copy_context())
+        try:
+            return await self._main(contextvars.copy_context())
+        except StoppedEarly:
+            return self.stop()
 
     def _prepare_foreground(self, sockets: Sequence[socket.socket] | None) -> Callable[[], asyncio.AbstractEventLoop]:
         self._begin_start(self._sockets if sockets is None else sockets)
@@ -158,7 +170,9 @@ class Server(UvicornNames):
         with self._changed:
             if self._state in (State.STARTING, State.READY, State.DRAINING):
                 raise StateError(f"the server is {self._state.value}: stop it before it is started again")
-            # should_exit that was set before the start holds, as in uvicorn.
+            # should_exit that was set before the start holds, as in uvicorn: the application starts up and stops.
+            self._exits_at_once = self._stop_policy is not None
+            self._stop_began = 0.0
             self._state = State.STARTING
             self._failure = self._report = None
             self._records = []
@@ -186,14 +200,14 @@ class Server(UvicornNames):
             else:
                 self._engine.bind_tcp(config.host, config.port, False)
         except OSError as error:
-            raise BindError(error.errno, error.strerror) from error
+            raise bind_error(error) from error
         self._addresses = self._engine.addresses
         self._urls = self._engine.urls
 
     def _fail(self, error: BaseException) -> BaseException:
         """Records that the start failed; returns what is to be raised."""
         failure = error
-        if isinstance(error, Exception) and not isinstance(error, StartError):
+        if isinstance(error, Exception) and not isinstance(error, (StartError, StoppedEarly)):
             failure = StartError(f"the server could not start: {type(error).__name__}: {error}")
             failure.__cause__ = error
         if self._engine is not None:
@@ -201,7 +215,10 @@ class Server(UvicornNames):
         set_level(self._saved_level)
         with self._changed:
             self._failure = failure
-            self._set_state(State.FAILED)
+            if isinstance(error, LifespanError):
+                self._report = StopReport(lifespan="failed", lifespan_error=error)
+            self._loop = self._stop_event = self._stop_policy = None
+            self._set_state(State.STOPPED if isinstance(error, StoppedEarly) else State.FAILED)
         return failure
 
     # --- the thread, the loop ----------------------------------------------------------------------------------------
@@ -239,13 +256,13 @@ class Server(UvicornNames):
                         self.request_stop()
                 except BaseException:
                     break  # what _main() raised; it is raised below
-            report = main.result()
+            main.result()
         finally:
             loop.close()
             self._finish()
         if escaped is not None:
             raise escaped
-        return report
+        return self._report or StopReport()
 
     async def _main(
         self, context: contextvars.Context, *, owns_loop: bool = False, ready: asyncio.Event | None = None
@@ -253,8 +270,10 @@ class Server(UvicornNames):
         assert self._service is not None and self._engine is not None
         self._loop = asyncio.get_running_loop()
         self._stop_event = asyncio.Event()
+        if self._stop_policy is not None and not self._exits_at_once:
+            self._stop_event.set()  # asked for between the start and now
         try:
-            await self._service.start(context)
+            await self._service.start(context, self._stop_event)
         except BaseException as error:
             failure = self._fail(error)
             raise failure from failure.__cause__
@@ -269,34 +288,40 @@ class Server(UvicornNames):
                 await self._stop_event.wait()
         finally:
             # Also when the task that runs serve() is cancelled.
-            report = await self._stop_service()
+            await self._stop_service()
             if owns_loop:
                 await close_loop_resources()
             else:
                 self._finish()
-        return report
+        return self._report or StopReport()
 
-    async def _stop_service(self) -> StopReport:
+    async def _stop_service(self) -> None:
         assert self._service is not None and self._engine is not None
         with self._changed:
             self._set_state(State.DRAINING)
             policy = self._stop_policy or self._default_policy
         self._stop_policy = policy
+        self._stop_began = self._stop_began or time.perf_counter()
         self._records = self._read_records()
         self._report = await self._service.stop(policy)
-        return self._report
 
     def _finish(self) -> None:
-        if self._report is not None:
+        if self._report is not None and self._state is not State.FAILED:
+            self._report = dataclasses.replace(self._report, elapsed=time.perf_counter() - self._stop_began)
             logger.info("%s", self._report)
         if self._state is not State.FAILED:
             set_level(self._saved_level)
         with self._changed:
             self._loop = self._stop_event = None
             self._stop_policy = None
+            self._stop_began = 0.0
             self._force_exit = False
+            calls, self._calls = self._calls, set()
             if self._state is not State.FAILED:
                 self._set_state(State.STOPPED)
+        for future in calls:
+            if not future.done():
+                future.set_exception(StateError("the server stopped before it had run what it was asked to"))
 
     def _set_state(self, state: State) -> None:
         self._state = state
@@ -307,11 +332,14 @@ class Server(UvicornNames):
     def request_stop(self, policy: StopPolicy | None = None) -> None:
         """Asks the server to stop, and returns at once. From any thread, and from signal handlers.
 
-        A second call with other deadlines makes a stop that is under way hurry (or wait longer).
+        A second call with other deadlines makes a stop that is under way hurry. Before the application has started
+        up, its startup is cancelled, and the start raises ``StateError``.
         """
+        check_policy(policy)
         loop, event = self._loop, self._stop_event
         is_first = self._stop_policy is None
         self._stop_policy = policy or self._stop_policy or self._default_policy
+        self._stop_began = self._stop_began or time.perf_counter()
         if loop is None or event is None:
             return
         chosen = self._stop_policy
@@ -331,6 +359,7 @@ class Server(UvicornNames):
         a handler) it can't wait: it asks for the stop, as ``request_stop()`` does, and returns a report whose
         ``lifespan`` is ``"pending"``.
         """
+        check_policy(policy)
         if self._loop is not None and threading.current_thread() is self._loop_thread():
             self.request_stop(policy)
             return StopReport(lifespan="pending")
@@ -368,7 +397,11 @@ class Server(UvicornNames):
     async def __aenter__(self) -> Server:
         if self.config.isolation == "none":
             return await self._start_here()
-        return await in_thread(self.start)
+        try:
+            return await in_thread(self.start)
+        except asyncio.CancelledError:
+            self.request_stop()  # the start goes on in its thread, and ends there
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -420,6 +453,8 @@ class Server(UvicornNames):
 
     def _known(self) -> bool:
         if not self._addresses:
+            if self._failure is not None:
+                raise StateError(f"the server has no address: {self._failure}") from self._failure
             raise StateError("the server's address is not known before it is started")
         return True
 
@@ -449,27 +484,50 @@ class Server(UvicornNames):
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs ``function(*arguments)`` on the server's event loop and returns its result.
 
-        Exceptions travel. Raises ``StateError`` when the server doesn't run, or when called on its loop.
+        Exceptions travel. Raises ``StateError`` when the server doesn't run, or has stopped before it came to it, or
+        when called on its loop; ``TypeError`` for a coroutine function, which is for ``run_coroutine()``.
         """
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
 
         def run() -> None:
             try:
-                future.set_result(function(*arguments))
+                result = function(*arguments)
+                if asyncio.iscoroutine(result):
+                    result.close()
+                    raise TypeError(f"{function!r} is a coroutine function: use run_coroutine({_name(function)}(...))")
+                future.set_result(result)
             except BaseException as error:
                 future.set_exception(error)
 
-        self._running_loop().call_soon_threadsafe(run)
-        return future.result()
+        with self._lock:  # before the state changes, the loop is there
+            self._running_loop().call_soon_threadsafe(run)
+            self._calls.add(future)
+        try:
+            return future.result()
+        finally:
+            self._calls.discard(future)
 
     def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the server's event loop and returns its result. Otherwise as ``call()``."""
+        """Runs a coroutine on the server's event loop and returns its result. Otherwise as ``call()``; when the
+        server stops, the coroutine is cancelled and this raises ``StateError``."""
+        if not asyncio.iscoroutine(coroutine):
+            hint = f"; call it: {_name(coroutine)}()" if asyncio.iscoroutinefunction(coroutine) else ""
+            raise TypeError(f"{coroutine!r} is no coroutine{hint}")
         try:
-            loop = self._running_loop()
+            with self._lock:
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+                self._calls.add(future)
         except StateError:
             coroutine.close()
             raise
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            if self._state is State.READY:
+                raise
+            raise StateError("the server stopped while the coroutine ran") from None
+        finally:
+            self._calls.discard(future)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop
@@ -493,8 +551,13 @@ class Server(UvicornNames):
         self._changed = threading.Condition(self._lock)
         self._state = State.STOPPED
         self._loop = self._stop_event = self._thread = None
+        self._calls = set()
         if self._engine is not None:
             self._engine.close()
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", "it"))
 
 
 # Servers that run in a thread: stopped when the interpreter exits, so that their lifespan's shutdown runs.

@@ -30,13 +30,16 @@ class Service:
         self._errors = errors
         self._lifespan: Lifespan | None = None
         self._drained: asyncio.Future[tuple[int, int, int, int, float]] | None = None
+        self._policy: StopPolicy | None = None  # of the stop that is under way
+        self._hurried: asyncio.Event | None = None
 
-    async def start(self, context: contextvars.Context) -> None:
-        """Starts the application, then listens. Raises ``LifespanError`` or ``BindError``; nothing is left then."""
+    async def start(self, context: contextvars.Context, stop: asyncio.Event) -> None:
+        """Starts the application, then listens. Raises ``LifespanError``, ``BindError``, or ``StoppedEarly`` when
+        ``stop`` is set before the application has started; nothing is left then."""
         loop = asyncio.get_running_loop()
         self._lifespan = Lifespan(self._app, self._config.lifespan, context)
         try:
-            await self._lifespan.startup()
+            await self._lifespan.startup(stop)
         except BaseException:
             self._engine.close()
             raise
@@ -54,19 +57,23 @@ class Service:
         try:
             self._engine.listen(self._config.backlog)
         except OSError as error:
-            await self._lifespan.shutdown(self._config.timeout_lifespan)
+            await self._lifespan.shutdown(StopPolicy().lifespan)
             self._engine.close()
-            raise BindError(error.errno, error.strerror) from error
+            raise bind_error(error) from error
 
     async def stop(self, policy: StopPolicy) -> StopReport:
         """Drains the engine, ends the application's tasks, runs the lifespan's shutdown, closes everything."""
         began = time.perf_counter()
+        self._policy = policy
+        self._hurried = asyncio.Event()
         self._drained = asyncio.get_running_loop().create_future()
         self._drain(policy)
         completed, disconnected, cancelled, aborted, _ = await self._drained
-        await self._end_tasks(policy, began)
+        abandoned = await self._end_tasks(began)
+        if abandoned > 0:
+            logger.warning("%d tasks of the application went on after being cancelled, and were left behind", abandoned)
         assert self._lifespan is not None
-        outcome, error = await self._lifespan.shutdown(self._config.timeout_lifespan)
+        outcome, error = await self._lifespan.shutdown(self._policy.lifespan)
         if error is not None:
             logger.error("the application's lifespan shutdown failed: %s", error, exc_info=error)
         self._engine.close()
@@ -75,6 +82,7 @@ class Service:
             disconnected=disconnected,
             cancelled=cancelled,
             aborted=aborted,
+            abandoned=abandoned,
             elapsed=time.perf_counter() - began,
             lifespan=outcome,
             lifespan_error=error,
@@ -82,8 +90,13 @@ class Service:
 
     def hurry(self, policy: StopPolicy) -> None:
         """Replaces the deadlines of a stop that is under way."""
-        if self._drained is not None and not self._drained.done():
+        if self._drained is None or self._hurried is None or self._lifespan is None:
+            return
+        self._policy = policy
+        if not self._drained.done():
             self._drain(policy)
+        self._hurried.set()
+        self._lifespan.hurry(policy.lifespan)
 
     def _drain(self, policy: StopPolicy) -> None:
         self._engine.drain(policy.grace, policy.disconnect, policy.cancel, policy.streams_have_grace, self._on_drained)
@@ -93,17 +106,24 @@ class Service:
         if not self._drained.done():
             self._drained.set_result(counts)
 
-    async def _end_tasks(self, policy: StopPolicy, began: float) -> None:
-        """Waits for what the application still does behind its responses (background tasks), then cancels it."""
-        tasks = set(self._engine.tasks)
-        if not tasks:
-            return
-        await asyncio.wait(tasks, timeout=max(0.0, policy.grace - (time.perf_counter() - began)))
-        running = {task for task in tasks if not task.done()}
+    async def _end_tasks(self, began: float) -> int:
+        """Waits for what the application still does behind its responses (background tasks), then cancels it.
+        Returns how many tasks go on in spite of that."""
+        running = {task for task in self._engine.tasks if not task.done()}
+        if not running:
+            return 0
+        assert self._policy is not None and self._hurried is not None
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        while running and (left := began + self._policy.grace - time.perf_counter()) > 0:
+            waiting = running if hurried.done() else {hurried, *running}
+            await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            running = {task for task in running if not task.done()}
+        hurried.cancel()
         for task in running:
             task.cancel()
         if running:
-            await asyncio.wait(running, timeout=policy.cancel)
+            await asyncio.wait(running, timeout=self._policy.cancel)
+        return sum(not task.done() for task in running)
 
     def _on_exception(self, request: str, error: BaseException) -> None:
         self._errors.append(error)
@@ -117,6 +137,11 @@ class Service:
         error = ProtocolError(f"the application returned {done} during {request}")
         self._errors.append(error)
         logger.error("%s", error)
+
+
+def bind_error(error: OSError) -> BindError:
+    """The documented exception for what the engine raised. Not every failure has a number: a name that isn't found."""
+    return BindError(error.errno, error.strerror) if error.errno else BindError(error.strerror)
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

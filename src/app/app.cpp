@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "outrider/app.h"
 
+#include <stdexcept>
+
 #include "app/router.h"
 
 namespace outrider {
@@ -10,9 +12,13 @@ App::~App() = default;
 App::App(App&& other) noexcept = default;
 App& App::operator=(App&& other) noexcept = default;
 
-std::shared_ptr<const app::Router> App::snapshot() const { return std::make_shared<const app::Router>(*router_); }
+std::shared_ptr<const app::Router> App::snapshot() const {
+  if (router_ == nullptr) throw std::logic_error("the App was moved from: it has no routes to serve");
+  return std::make_shared<const app::Router>(*router_);
+}
 
 void App::add(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler) {
+  if (router_ == nullptr) router_ = std::make_unique<app::Router>();  // moved from
   router_->add(method, pattern, std::move(handler));
 }
 

@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
+#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -313,8 +315,10 @@ TEST_CASE("a handler that never lets go doesn't keep the others, nor the end, wa
 TEST_CASE("an offloaded function isn't abandoned: its handler, and the end, wait for it") {
   App app;
   bool was_completed = false;
+  std::atomic<bool> has_begun = false;
   app.get("/", [&](Request& request) -> Task<std::string> {
-    const auto work = [] {
+    const auto work = [&] {
+      has_begun = true;
       std::this_thread::sleep_for(50ms);
       return 7;
     };
@@ -325,10 +329,58 @@ TEST_CASE("an offloaded function isn't abandoned: its handler, and the end, wait
   Served served(app);
   MemoryClient& client = served.connect();
   client.send(Served::request("GET", "/"));
-  served.settle();
+  CHECK(served.run_until([&] { return has_begun.load(); }));
   CHECK(served.stop());
   CHECK(was_completed);
   CHECK(served.report().aborted == 1);
+}
+
+TEST_CASE("an offloaded function that no thread has begun isn't run any more when its exchange is cancelled") {
+  App app;
+  std::atomic<int> begun = 0;
+  std::binary_semaphore go(0);
+  std::vector<std::string> outcomes;
+  app.get("/", [&](Request& request) -> Task<std::string> {
+    const auto work = [&] {
+      ++begun;
+      go.acquire();
+    };
+    try {
+      co_await request.offload(work);
+      outcomes.push_back("run");
+    } catch (const Cancelled&) {
+      outcomes.push_back("cancelled");
+    }
+    co_return "";
+  });
+  Served served(app, {}, 1);
+  for (int i = 0; i < 3; ++i) {
+    MemoryClient& client = served.connect();
+    client.send(Served::request("GET", "/"));
+    served.settle();
+    CHECK(served.run_until([&] { return begun == 1; }));
+  }
+  served.begin_stop(StopPolicy::immediate());
+  served.settle();
+  CHECK(outcomes == std::vector<std::string>{"cancelled", "cancelled"});
+  go.release();
+  CHECK(served.finish_stop());
+  CHECK(begun == 1);
+}
+
+TEST_CASE("what an offloaded function returned is given once") {
+  App app;
+  app.get("/", [](Request& request) -> Task<std::string> {
+    const auto work = [] { return std::string("once"); };
+    auto offload = request.offload(work);
+    const std::string first = co_await offload;
+    co_return first + co_await offload;
+  });
+  Served served(app);
+  MemoryClient& client = served.connect();
+  client.send(Served::request("GET", "/"));
+  CHECK(served.run_until([&] { return client.received().starts_with("HTTP/1.1 500 "); }));
+  CHECK(served.errors() == std::vector<std::string>{"GET /: an offload() was awaited twice: its result is taken"});
 }
 
 struct Forever {

@@ -68,7 +68,7 @@ void Dispatcher::offload(detail::OffloadBase& job) {
   auto ticket = std::make_shared<OffloadTicket>();
   ticket->job = &job;
   site_.offload_pool.submit([&job, ticket, self = self_, &mailbox = loop_.mailbox()] {
-    job.run();
+    if (ticket->leave_queue(OffloadTicket::Stage::Running)) job.run();
     // The mailbox is still there: the dispatcher doesn't report its end before the message has come.
     mailbox.post([ticket, self] {
       if (*self != nullptr) (*self)->on_offloaded(*ticket);

@@ -88,7 +88,8 @@ void HandlerRun::call_handler() {
   const http::RequestHead& head = exchange_->head();
   const std::string_view path = head.path();
   const bool is_encoded = path.find('%') != std::string_view::npos;
-  if (is_encoded && !is_valid_encoding(path)) return answer_status(400, "the path is not percent-encoded\n");
+  if (is_encoded && !is_valid_encoding(path))
+    return answer_status(400, "the path is not percent-encoded, or encodes a NUL\n");
   route_ = dispatcher_.site().router->match(head.method(), path, is_encoded, parameters_);
   if (route_ == nullptr) return answer_without_route(path);
   if (is_encoded) decode_parameters();
@@ -137,12 +138,16 @@ const std::string& HandlerRun::peer_address() {
 
 void HandlerRun::begin_head(int status, std::string_view content_type) {
   // An informational status would begin another kind of head.
-  check(status < 200 ? http::ResponseFault::StatusInvalid : exchange_->begin_head(status));
+  if (status < 200 || exchange_->begin_head(status) != http::ResponseFault::None) {
+    throw ResponseError("the status " + std::to_string(status) + " is not between 200 and 999");
+  }
   if (!content_type.empty()) add_field("content-type", content_type);
 }
 
 void HandlerRun::add_field(std::string_view name, std::string_view value) {
-  check(exchange_->add_field(name, value));
+  const http::ResponseFault fault = exchange_->add_field(name, value);
+  if (fault == http::ResponseFault::None) return;
+  throw ResponseError(std::string(http::sentence(fault)) + ": '" + std::string(name) + "'");
 }
 
 // The response's content, all of it: ends the exchange.
@@ -191,7 +196,10 @@ void HandlerRun::inform(int status, std::initializer_list<Header> fields) {
   if (exchange_ == nullptr) return;
   if (exchange_->has_begun_head()) throw ResponseError("an informational response can't follow the response's head");
   try {
-    check(status > 199 ? http::ResponseFault::StatusInvalid : exchange_->begin_head(status));
+    if (status > 199 || exchange_->begin_head(status) != http::ResponseFault::None) {
+      throw ResponseError("the status " + std::to_string(status) +
+                          " is not informational: 100 or 102 to 199 (101 changes the protocol)");
+    }
     for (const Header& field : fields) add_field(field.name, field.value);
   } catch (...) {
     exchange_->drop_head();
@@ -220,20 +228,22 @@ void HandlerRun::finish_stream() {
   if (exchange_ == nullptr) return;
   check(exchange_->write({}, http::More::No));
   if (has_trailers_) {
-    for (const auto& [name, value] : trailers_) static_cast<void>(exchange_->add_trailer(name, value));
+    for (const auto& [name, value] : trailers_) check(exchange_->add_trailer(name, value));
     exchange_->end_trailers();
   }
   exchange_ = nullptr;
 }
 
+// Nobody takes it any more: the wait for room says so. Not this call, as a handler that catches what it throws and
+// goes on writing would never let go of the loop.
 void HandlerRun::write(std::string_view bytes) {
-  if (exchange_ == nullptr || is_cancelled_) throw Cancelled();
+  if (exchange_ == nullptr || is_cancelled_) return;
   bytes_in_step_ += bytes.size();
   check(exchange_->write({bytes}, http::More::Yes));
 }
 
 void HandlerRun::write(std::string&& bytes) {
-  if (exchange_ == nullptr || is_cancelled_) throw Cancelled();
+  if (exchange_ == nullptr || is_cancelled_) return;
   bytes_in_step_ += bytes.size();
   check(exchange_->write(piece_of(std::move(bytes)), http::More::Yes));
 }
@@ -392,8 +402,14 @@ void HandlerRun::fail(std::exception_ptr exception) noexcept {
     } catch (const Cancelled&) {
       status = 503;
     } catch (const HttpError& error) {
-      status = error.status();
-      text = error.what();
+      if (error.status() < 200 || error.status() > 999) {
+        const ResponseError mistake("an HttpError has the status " + std::to_string(error.status()) +
+                                    "; expected 200 to 999");
+        dispatcher_.site().report({head().method(), head().target(), std::make_exception_ptr(mistake)});
+      } else {
+        status = error.status();
+        text = error.what();
+      }
     } catch (...) {
       dispatcher_.site().report({head().method(), head().target(), exception});
     }

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -130,8 +131,10 @@ TEST_CASE("a path nobody answers is 404, one that isn't encoded 400") {
   app.get("/{x}", [](std::string x) { return x; });
   Served served(app);
   CHECK(served.get("/a/b") == text_response(404, "Not Found", "Not Found\n"));
-  CHECK(served.get("/100%") == text_response(400, "Bad Request", "the path is not percent-encoded\n"));
-  CHECK(served.get("/a%00") == text_response(400, "Bad Request", "the path is not percent-encoded\n"));
+  CHECK(served.get("/100%") ==
+        text_response(400, "Bad Request", "the path is not percent-encoded, or encodes a NUL\n"));
+  CHECK(served.get("/a%00") ==
+        text_response(400, "Bad Request", "the path is not percent-encoded, or encodes a NUL\n"));
 }
 
 TEST_CASE("another method is 405 with Allow, and OPTIONS is answered by itself") {
@@ -178,6 +181,10 @@ TEST_CASE("an app that serves can be changed, and moved, and may die: the server
   App moved = std::move(*app);
   app.reset();
   Served second(moved);
+  const App elsewhere = std::move(moved);
+  CHECK_THROWS_AS(moved.snapshot(), std::logic_error);
+  moved.get("/", [] { return "anew"; });
+  CHECK(Served(moved).get("/") == ok("anew"));
   CHECK(first.get("/later").starts_with("HTTP/1.1 404"));
   CHECK(second.get("/later") == ok("later"));
   CHECK(first.get("/") == ok("1"));
@@ -220,6 +227,33 @@ TEST_CASE("an exception of a handler is answered with 500 once and reported") {
   CHECK(served.errors().size() == 3);
 }
 
+TEST_CASE("an HttpError with a status that is none is the application's error") {
+  App app;
+  app.get("/{status}", [](int status) -> std::string { throw HttpError(status); });
+  app.get("/later/{status}", [](int status) -> Task<std::string> {
+    throw HttpError(status);
+    co_return "";
+  });
+  Served served(app);
+  std::size_t errors = 0;
+  for (const std::string status : {"0", "-1", "42", "199", "1000"}) {
+    for (const std::string& path : {"/" + status, "/later/" + status}) {
+      CAPTURE(path);
+      CHECK(served.get(path).starts_with("HTTP/1.1 500 "));
+      REQUIRE(served.errors().size() == ++errors);
+      CHECK(served.errors().back() ==
+            "GET " + path + ": an HttpError has the status " + status + "; expected 200 to 999");
+    }
+  }
+}
+
+TEST_CASE("a null handler is refused when it is registered") {
+  App app;
+  std::string (*function)() = nullptr;
+  CHECK_THROWS_AS(app.get("/", function), std::invalid_argument);
+  CHECK_THROWS_AS(app.get("/", std::function<std::string()>()), std::invalid_argument);
+}
+
 TEST_CASE("a task without a coroutine is the application's error") {
   App app;
   app.get("/handler", [] { return Task<std::string>(); });
@@ -254,6 +288,9 @@ TEST_CASE("a response has what was put into it") {
   app.get("/content", [] { return Response::content("a,b", "text/csv"); });
   app.get("/redirect", [] { return Response::redirect("/json", 303); });
   app.get("/replaced", [] { return Response("x").add_header("Content-Type", "a/b"); });
+  app.get("/once", [] {
+    return Response::content("x", "a/b").add_header("a", "1").add_header("content-type", "c/d").add_header("b", "2");
+  });
   app.get("/close", [] { return Response("x").add_header("connection", "close"); });
   Served served(app);
   CHECK(served.get("/json") ==
@@ -261,6 +298,7 @@ TEST_CASE("a response has what was put into it") {
   CHECK(served.get("/content") == "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length: 3\r\n\r\na,b");
   CHECK(served.get("/redirect") == "HTTP/1.1 303 See Other\r\nlocation: /json\r\ncontent-length: 0\r\n\r\n");
   CHECK(served.get("/replaced") == "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\ncontent-length: 1\r\n\r\nx");
+  CHECK(served.get("/once") == "HTTP/1.1 200 OK\r\na: 1\r\ncontent-type: c/d\r\nb: 2\r\ncontent-length: 1\r\n\r\nx");
   CHECK(served.get("/close").find("connection: close\r\n") != std::string::npos);
   Response response = Response::json("{}");
   response.add_header("X-A", "1");

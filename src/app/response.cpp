@@ -16,11 +16,21 @@ Request& ResponseWriter::request() const { return run_->request(); }
 Response& Response::add_header(std::string_view name, std::string_view value) & {
   // The form of fields_ depends on it; all else is checked when the response is sent.
   if (name.find('\n') != std::string_view::npos || value.find('\n') != std::string_view::npos) {
-    throw ResponseError("a header holds a line feed");
+    throw ResponseError("the header '" + std::string(name.substr(0, name.find('\n'))) + "' holds a line feed");
   }
-  if (ascii::equals_ignore_case(name, "content-type")) content_type_ = {};
+  if (ascii::equals_ignore_case(name, "content-type")) drop_content_type();
   fields_.append(name).append("\n").append(value).append("\n");
   return *this;
+}
+
+void Response::drop_content_type() {
+  content_type_ = {};
+  for (std::string_view fields = fields_; !fields.empty();) {
+    const std::size_t start = fields_.size() - fields.size();
+    if (!ascii::equals_ignore_case(next_field(fields).first, "content-type")) continue;
+    fields_.erase(start, fields_.size() - fields.size() - start);
+    return;  // there is one at most
+  }
 }
 
 Response& Response::set_content_length(uint64_t length) & {

@@ -108,7 +108,20 @@ TEST_CASE("trailers follow the content") {
       co_return;
     });
   });
+  app.get("/{name}", [](std::string name) {
+    return Response::stream([name](ResponseWriter& out) -> Task<void> {
+             out.add_trailer(name, name == "value" ? "a\r\nb: c" : "1");
+             co_return;
+           })
+        .announce_trailers();
+  });
   Served served(app);
+  std::size_t errors = 0;
+  for (const std::string path : {"/content-length", "/Transfer-Encoding", "/host", "/a%20b", "/value"}) {
+    CAPTURE(path);
+    CHECK(!served.get(path).ends_with("\r\n\r\n0\r\n\r\n"));
+    CHECK(served.errors().size() == ++errors);
+  }
   CHECK(served.get("/").ends_with("1\r\nx\r\n0\r\nchecksum: abc\r\n\r\n"));
   CHECK(served.get("/unannounced").starts_with("HTTP/1.1 500 "));
   CHECK(served.exchange("GET / HTTP/1.0\r\n\r\n").ends_with("\r\n\r\nx"));  // HTTP/1.0 has no place for them
@@ -185,10 +198,40 @@ TEST_CASE("an exception in the middle of a stream cuts the connection, before it
   client.send(Served::request("GET", "/middle"));
   served.settle();
   CHECK(client.was_reset());
-  CHECK(client.received().find("0\r\n\r\n") == std::string::npos);
+  CHECK(client.received().ends_with("\r\n\r\n4\r\nsome\r\n"));  // what it had written before
   CHECK(served.get("/start").starts_with("HTTP/1.1 500 "));
   CHECK(served.errors() == std::vector<std::string>{"GET /middle: broken", "GET /start: broken"});
   CHECK(served.dispatcher().run_count() == 0);
+}
+
+TEST_CASE("a stream that writes on in spite of everything doesn't keep the others, nor the end, waiting") {
+  App app;
+  const auto witness = std::make_shared<int>(0);
+  app.get("/", [witness] {
+    return Response::stream([witness](ResponseWriter& out) -> Task<void> {
+      while (true) {
+        try {
+          co_await out.write("x");
+          co_await out.request().sleep(5ms);
+        } catch (const Cancelled&) {
+        }
+      }
+    });
+  });
+  app.get("/other", [] { return "other"; });
+  {
+    Served served(app);
+    MemoryClient& client = served.connect();
+    client.send(Served::request("GET", "/"));
+    served.settle();
+    client.reset();
+    MemoryClient& other = served.connect();
+    other.send(Served::request("GET", "/other"));
+    CHECK(served.run_until([&] { return other.received().ends_with("other"); }));
+    CHECK(served.stop({1ms, 1ms, 1ms, false}));
+  }
+  app = App();
+  CHECK(witness.use_count() == 1);
 }
 
 TEST_CASE("a stream ends when its peer goes") {

@@ -108,7 +108,13 @@ void Write::await_resume() const {
 }
 
 bool OffloadBase::is_over() {
-  if (ticket_ == nullptr) run_.dispatcher().offload(*this);
+  if (ticket_ == nullptr) {
+    run_.dispatcher().offload(*this);
+  } else if (!is_finished_ && run_.is_cancelled() && ticket_->leave_queue(app::OffloadTicket::Stage::Dropped)) {
+    ticket_->job = nullptr;
+    exception_ = std::make_exception_ptr(Cancelled());
+    is_finished_ = true;
+  }
   return is_finished_;
 }
 

@@ -15,8 +15,10 @@ std::string_view sentence(ResponseFault fault) {
       return "a header value holds a control character such as CR or LF";
     case ResponseFault::FieldForbidden:
       return "the header is one that only the server can set";
+    case ResponseFault::TrailerForbidden:
+      return "the field must be known before the content, and can't be a trailer (RFC 9110, section 6.5.1)";
     case ResponseFault::ContentLengthInvalid:
-      return "content-length is not one whole number";
+      return "content-length is not a whole number, or is given twice";
     case ResponseFault::BodyTooLong:
       return "the body is longer than content-length";
     case ResponseFault::BodyTooShort:

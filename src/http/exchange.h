@@ -39,6 +39,7 @@ enum class ResponseFault {
   FieldNameInvalid,      ///< the name is not a token
   FieldValueInvalid,     ///< the value holds CR, LF, NUL or another control character
   FieldForbidden,        ///< a field that the server itself must decide on (Transfer-Encoding, Upgrade and such)
+  TrailerForbidden,      ///< a field that must be known before the content (RFC 9110 §6.5.1)
   ContentLengthInvalid,  ///< not a number, or given twice
   BodyTooLong,           ///< more content than Content-Length said
   BodyTooShort,          ///< less content than Content-Length said

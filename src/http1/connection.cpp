@@ -416,6 +416,11 @@ int Connection::abort() {
   return aborted;
 }
 
+void Connection::give_up() {
+  flush();
+  cut_off();
+}
+
 void Connection::cut_off() {
   if (phase_ == Phase::Closed) return;
   disconnect(http::Disconnect::Aborted);

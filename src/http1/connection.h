@@ -59,8 +59,8 @@ class Connection final : public http::ServedConnection,
   void on_body_wanted();
   void on_body_consumed();
   void on_response_complete();
-  /// The face gives the exchange up: the peer is to see that the response is incomplete.
-  void cut_off();
+  /// The face gives the exchange up: the peer gets what was written, and is to see that the response is incomplete.
+  void give_up();
   /// The response under way is to say that the connection closes after it.
   bool is_last_exchange() const;
   /// What is still to come of the request's body is so little that reading it keeps the connection.
@@ -90,6 +90,7 @@ class Connection final : public http::ServedConnection,
   void refuse(ProtocolError error, http::Disconnect reason);
   void write_error(ProtocolError error);
   void disconnect(http::Disconnect reason);
+  void cut_off();
   void flush();
   void after_flush();
   void adjust_reading();

@@ -165,7 +165,7 @@ bool Exchange::is_writable() { return connection_->is_writable(); }
 
 void Exchange::abort() {
   handler_ = nullptr;
-  connection_->cut_off();
+  connection_->give_up();
 }
 
 }  // namespace outrider::http1

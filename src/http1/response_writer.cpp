@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "http1/response_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 
 #include "base/ascii.h"
 #include "base/check.h"
@@ -56,6 +58,34 @@ bool is_valid_field(std::string_view name, std::string_view value, http::Respons
     return true;
   }
   return false;
+}
+
+// RFC 9110 §6.5.1: what frames, routes or controls the message, or says how its content is to be read.
+bool is_forbidden_trailer(std::string_view name) {
+  static constexpr std::string_view kNames[] = {
+      "age",
+      "cache-control",
+      "connection",
+      "content-encoding",
+      "content-length",
+      "content-range",
+      "content-type",
+      "date",
+      "expires",
+      "host",
+      "keep-alive",
+      "location",
+      "retry-after",
+      "set-cookie",
+      "te",
+      "trailer",
+      "transfer-encoding",
+      "upgrade",
+      "vary",
+      "www-authenticate",
+  };
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [name](std::string_view other) { return ascii::equals_ignore_case(name, other); });
 }
 
 }  // namespace
@@ -232,6 +262,7 @@ void ResponseWriter::choose_framing(uint64_t size, http::More more, bool is_http
 ResponseWriter::Fault ResponseWriter::add_trailer(std::string_view name, std::string_view value, Buffer& out) {
   Fault fault = Fault::None;
   if (!is_valid_field(name, value, fault)) return fault;
+  if (is_forbidden_trailer(name)) return Fault::TrailerForbidden;
   if (facts_.framing == Framing::Chunked && !facts_.is_head_response) append_field(name, value, out);
   return Fault::None;
 }

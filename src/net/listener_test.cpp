@@ -326,13 +326,23 @@ TEST_CASE("a Unix socket's file is there as long as its server, and one that is 
     CHECK(exists(path));
   }
   CHECK(!exists(path));
+  {
+    auto first = std::make_unique<BoundSocket>(BoundSocket::unix_path(path));
+    ::unlink(path.c_str());
+    const BoundSocket second = BoundSocket::unix_path(path);
+    first.reset();
+    CHECK(exists(path));  // it is the second one's by now
+  }
+  CHECK(!exists(path));
 }
 
 TEST_CASE("a file that is no socket is never replaced") {
   TemporaryFolder folder;
   const std::string path = folder.path_of("precious");
   ::close(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-  message_of([&] { BoundSocket::unix_path(path); }, ErrorKind::Bind);
+  const std::string message = message_of([&] { BoundSocket::unix_path(path); }, ErrorKind::Bind);
+  CHECK(message.find("no socket") != std::string::npos);
+  CHECK(message.find("port") == std::string::npos);
   CHECK(exists(path));
 }
 

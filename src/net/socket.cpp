@@ -14,12 +14,22 @@
 namespace outrider::net {
 namespace {
 
-std::string hint(int code) {
+bool is_socket(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+std::string hint(const Address& address, int code) {
   switch (code) {
     case EADDRINUSE:
-      return " (another server has it; stop that one, or use port 0 for any free port)";
+      if (!address.is_unix()) return " (another server has it; stop that one, or use port 0 for any free port)";
+      return is_socket(address.host()) ? " (another server answers there; stop that one, or use another path)"
+                                       : " (something that is no socket is there; remove it, or use another path)";
     case EACCES:
-      return " (ports below 1024 need a privilege, a path needs write permission; try port 8000 or port 0)";
+      if (address.is_unix()) return " (its folder isn't writable for this user)";
+      return " (ports below 1024 need a privilege; try port 8000, or port 0 for any free port)";
+    case ENOENT:
+      return " (its folder doesn't exist)";
     case EADDRNOTAVAIL:
       return " (the address is not one of this machine's)";
     default:
@@ -28,7 +38,7 @@ std::string hint(int code) {
 }
 
 [[noreturn]] void throw_bind(const Address& address, int code) {
-  throw Error(ErrorKind::Bind, "can't bind " + address.to_string() + hint(code), code);
+  throw Error(ErrorKind::Bind, "can't bind " + address.to_string() + hint(address, code), code);
 }
 
 int open_socket(int family) {
@@ -52,12 +62,14 @@ BoundSocket::BoundSocket(int fd) : fd_(fd) {}
 BoundSocket::BoundSocket(BoundSocket&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       address_(other.address_),
-      path_to_unlink_(std::exchange(other.path_to_unlink_, {})) {}
+      path_to_unlink_(std::exchange(other.path_to_unlink_, {})),
+      file_(other.file_) {}
 
 BoundSocket& BoundSocket::operator=(BoundSocket&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(address_, other.address_);
   std::swap(path_to_unlink_, other.path_to_unlink_);
+  std::swap(file_, other.file_);
   return *this;
 }
 
@@ -69,7 +81,12 @@ BoundSocket::~BoundSocket() {
 int BoundSocket::release() { return std::exchange(fd_, -1); }
 
 void BoundSocket::unlink_path() {
-  if (!path_to_unlink_.empty()) ::unlink(std::exchange(path_to_unlink_, {}).c_str());
+  if (path_to_unlink_.empty()) return;
+  const std::string path = std::exchange(path_to_unlink_, {});
+  struct stat status {};
+  // Whoever replaced the file has its own server there by now.
+  if (::stat(path.c_str(), &status) != 0 || std::pair(status.st_dev, status.st_ino) != file_) return;
+  ::unlink(path.c_str());
 }
 
 BoundSocket BoundSocket::tcp(const std::string& host, uint16_t port, PortSharing sharing) {
@@ -101,13 +118,13 @@ BoundSocket BoundSocket::unix_path(const std::string& path) {
   BoundSocket socket(open_socket(AF_UNIX));
   if (::bind(socket.fd_, address.raw(), address.length()) != 0) {
     const int code = errno;
-    struct stat status {};
-    const bool stale =
-        code == EADDRINUSE && ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && !is_answered(address);
-    if (!stale) throw_bind(address, code);
+    const bool is_stale = code == EADDRINUSE && is_socket(path) && !is_answered(address);
+    if (!is_stale) throw_bind(address, code);
     ::unlink(path.c_str());
     if (::bind(socket.fd_, address.raw(), address.length()) != 0) throw_bind(address, errno);
   }
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) socket.file_ = {status.st_dev, status.st_ino};
   socket.path_to_unlink_ = path;
   socket.address_ = address;
   return socket;

@@ -4,7 +4,10 @@
 // A listening socket before it listens: bound, so that its address is known and nobody else can take it, while the
 // application still starts. One owner; any thread, one at a time.
 
+#include <sys/types.h>
+
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/address.h"
@@ -22,7 +25,7 @@ class BoundSocket {
   static BoundSocket tcp(const std::string& host, uint16_t port, PortSharing sharing);
   static BoundSocket tcp(const Address& address, PortSharing sharing);
   /// Binds a Unix socket. A socket file that a dead server left behind is replaced, a living one is not. The file
-  /// is removed when this object dies.
+  /// is removed when this object dies, unless another one has taken its place.
   static BoundSocket unix_path(const std::string& path);
   /// Takes a socket that the caller bound (and perhaps listens on already): the descriptor is duplicated, the
   /// caller's own stays the caller's. Throws Error(Bind) when it isn't a stream socket.
@@ -46,6 +49,7 @@ class BoundSocket {
   int fd_;
   Address address_;
   std::string path_to_unlink_;
+  std::pair<dev_t, ino_t> file_{};  // which file was made there
 };
 
 }  // namespace outrider::net

@@ -30,6 +30,8 @@ void Drain::begin(Done done) {
 }
 
 void Drain::enter(Stage stage, std::chrono::milliseconds length) {
+  // Longer than anybody waits, and far from what a time point can hold.
+  length = std::clamp<std::chrono::milliseconds>(length, {}, std::chrono::hours(24 * 365));
   stage_ = stage;
   stage_ends_ = std::chrono::steady_clock::now() + length;
   timer_.start(length);

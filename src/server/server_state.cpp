@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "http1/field_line.h"
 #include "outrider/error.h"
 #include "server/own_thread.h"
 #include "server/sockets.h"
@@ -17,6 +18,17 @@ void check_range(const char* name, int value, int least, int most) {
                                      std::to_string(most));
 }
 
+void check_least(const char* name, std::size_t value) {
+  if (value > 0) return;
+  throw Error(ErrorKind::Option, "Config::limits." + std::string(name) + " is 0, which nothing fits into");
+}
+
+void check_time(const char* name, std::chrono::milliseconds value) {
+  if (value >= std::chrono::milliseconds::zero()) return;
+  throw Error(ErrorKind::Option, "Config::" + std::string(name) + " is " + std::to_string(value.count()) +
+                                     " ms, and must not be negative");
+}
+
 // More would only be a mistake.
 constexpr int kThreadsMax = 1024;
 
@@ -25,6 +37,32 @@ void check(const Config& config) {
   check_range("threads", config.threads, 1, kThreadsMax);
   check_range("offload_threads", config.offload_threads, 1, kThreadsMax);
   check_range("backlog", config.backlog, 1, INT32_MAX);
+  const Limits& limits = config.limits;
+  check_least("request_line_bytes_max", limits.request_line_bytes_max);
+  check_least("head_bytes_max", limits.head_bytes_max);
+  check_least("header_count_max", limits.header_count_max);
+  check_least("body_buffer_bytes_max", limits.body_buffer_bytes_max);
+  check_least("write_buffer_bytes_max", limits.write_buffer_bytes_max);
+  check_least("pipeline_bytes_max", limits.pipeline_bytes_max);
+  check_time("limits.head_timeout", limits.head_timeout);
+  check_time("limits.body_timeout", limits.body_timeout);
+  check_time("limits.keep_alive_timeout", limits.keep_alive_timeout);
+  check_time("limits.write_timeout", limits.write_timeout);
+  check_time("limits.linger_timeout", limits.linger_timeout);
+  if (config.stop_policy) {
+    check_time("stop_policy.grace", config.stop_policy->grace);
+    check_time("stop_policy.disconnect", config.stop_policy->disconnect);
+    check_time("stop_policy.cancel", config.stop_policy->cancel);
+  }
+  // RFC 9110 §5.5: it goes into every response as it is.
+  if (http1::find_invalid_field_byte(config.server_header) != config.server_header.size()) {
+    throw Error(ErrorKind::Option, "Config::server_header holds a control character such as CR or LF");
+  }
+  const bool is_elsewhere = !config.uds.empty() || !config.fds.empty() || !config.bind.empty();
+  if (is_elsewhere && config.port != 0) {
+    throw Error(ErrorKind::Option, "Config::port is " + std::to_string(config.port) +
+                                       ", but uds, fds or bind say where to listen: name that place in bind");
+  }
 }
 
 }  // namespace

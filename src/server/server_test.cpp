@@ -114,6 +114,11 @@ TEST_CASE("threads and descriptors are the same after many servers") {
     CHECK(answers(server.port()));
     server.stop();
     CHECK(!server.is_running());
+    // A thread that was joined may be listed for a moment longer.
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (count_entries("/proc/self/task") != threads && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
     CHECK(count_entries("/proc/self/task") == threads);
   }
   CHECK(count_entries("/proc/self/fd") == descriptors);
@@ -358,6 +363,13 @@ TEST_CASE("options that can't be used are refused by name") {
   CHECK(std::string(error_of({.threads = 0}).what()).starts_with("Config::threads is 0"));
   CHECK(std::string(error_of({.offload_threads = 0}).what()).starts_with("Config::offload_threads is 0"));
   CHECK(std::string(error_of({.backlog = 0}).what()).starts_with("Config::backlog is 0"));
+  CHECK(std::string(error_of({.limits = {.head_bytes_max = 0}}).what()).starts_with("Config::limits.head_bytes_max"));
+  CHECK(std::string(error_of({.limits = {.write_buffer_bytes_max = 0}}).what()).find("is 0") != std::string::npos);
+  CHECK(std::string(error_of({.limits = {.head_timeout = -1ms}}).what()) ==
+        "Config::limits.head_timeout is -1 ms, and must not be negative");
+  CHECK(error_of({.stop_policy = StopPolicy{-1ms, 0ms, 0ms, true}}).kind() == ErrorKind::Option);
+  CHECK(error_of({.server_header = "a\r\nb: c"}).kind() == ErrorKind::Option);
+  CHECK(error_of({.port = 8000, .uds = "/tmp/x"}).kind() == ErrorKind::Option);
   for (const char* place : {"", "localhost", "localhost:", "localhost:x", "localhost:65536", "fd:", "fd:-1"}) {
     CAPTURE(place);
     CHECK(error_of({.bind = {place}}).kind() == ErrorKind::Option);
@@ -365,6 +377,28 @@ TEST_CASE("options that can't be used are refused by name") {
   CHECK(error_of({.bind = {"fd:12345"}}).kind() == ErrorKind::Bind);
   CHECK(error_of({.bind = {"unix:"}}).kind() == ErrorKind::Address);
   CHECK(error_of({.host = "no.such.name.invalid"}).kind() == ErrorKind::Address);
+}
+
+TEST_CASE("the same place twice is refused, however many threads there are") {
+  const std::string place = "127.0.0.1:" + std::to_string(serve(hello_app()).port());
+  for (const int threads : {1, 2})
+    CHECK(error_of({.bind = {place, place}, .threads = threads}).kind() == ErrorKind::Bind);
+}
+
+TEST_CASE("a stop without an end can be hurried") {
+  App app;
+  std::atomic<bool> has_begun = false;
+  app.get("/", [&](Request& request) -> Task<void> {
+    has_begun = true;
+    has_begun.notify_all();
+    co_await request.sleep(1h);
+  });
+  Server server = serve(app);
+  BlockingClient client(server.port());
+  client.get("/");
+  has_begun.wait(false);
+  server.request_stop({std::chrono::milliseconds::max(), 0ms, 0ms, true});
+  CHECK(server.stop(StopPolicy::immediate()).aborted == 1);
 }
 
 bool answers_at_path(const std::string& path) {

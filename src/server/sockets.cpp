@@ -33,11 +33,15 @@ class Binder {
       sockets_[0].push_back(BoundSocket::tcp(host, port, PortSharing::Exclusive));
       return;
     }
-    // A shared port could be shared with another server, too; that nobody has it is found out by taking it for
-    // oneself. (Port 0 gives one that nobody has.)
+    // A shared port could be shared with another server, too, or with this one; that nobody has it is found out by
+    // taking it for oneself. (Port 0 gives one that nobody has.)
     net::Address address;
     if (port != 0) {
       address = BoundSocket::tcp(host, port, PortSharing::Exclusive).address();
+      for (const BoundSocket& other : sockets_[0]) {
+        if (other.address().to_string() != address.to_string()) continue;
+        throw Error(ErrorKind::Bind, "can't bind " + address.to_string() + " twice: name each place once");
+      }
     } else {
       sockets_[0].push_back(BoundSocket::tcp(host, port, PortSharing::Shared));
       address = sockets_[0].back().address();

@@ -24,9 +24,10 @@ namespace outrider::testing {
 template <class Engine, class Dispatcher, class Site>
 class AppHarness {
  public:
-  explicit AppHarness(const App& app, const Limits& limits = {})
+  explicit AppHarness(const App& app, const Limits& limits = {}, int offload_threads = 2)
       : site_(
-            app.snapshot(), {}, [this](const HandlerError& error) { errors_.push_back(error.message()); }, 2),
+            app.snapshot(), {}, [this](const HandlerError& error) { errors_.push_back(error.message()); },
+            offload_threads),
         dispatcher_(std::make_unique<Dispatcher>(loop_, site_, [this](const StopPolicy&) { ++stops_requested_; })),
         engine_(std::make_unique<Engine>(loop_, limits, *dispatcher_)) {
     engine_->service().sends_date = false;
@@ -70,22 +71,30 @@ class AppHarness {
       if (std::chrono::steady_clock::now() > end) return false;
       const auto next = loop_.pass().count();
       pollfd entry{loop_.backend_fd(), POLLIN, 0};
-      if (next != 0 && !is_there()) ::poll(&entry, 1, next < 0 ? 100 : static_cast<int>(next));
+      if (next != 0 && !is_there()) ::poll(&entry, 1, next < 0 || next > kLookMs ? kLookMs : static_cast<int>(next));
     }
     return true;
   }
   /// Ends as a server does: the engine is drained, then the handlers that are left. False: something doesn't end.
   bool stop(const StopPolicy& policy = StopPolicy::immediate()) {
-    bool has_ended = false;
-    engine_->drain(policy, [&](const StopReport& report) {
+    begin_stop(policy);
+    return finish_stop();
+  }
+  void begin_stop(const StopPolicy& policy) {
+    engine_->drain(policy, [this](const StopReport& report) {
       report_ = report;
-      dispatcher_->end([&] { has_ended = true; });
+      dispatcher_->end([this] { has_ended_ = true; });
     });
-    return run_until([&] { return has_ended; });
+  }
+  bool finish_stop() {
+    return run_until([this] { return has_ended_; });
   }
   const StopReport& report() const { return report_; }
 
  private:
+  // How often a condition is looked at that another thread makes true.
+  static constexpr int kLookMs = 20;
+
   bool has_work() {
     pollfd entry{loop_.backend_fd(), POLLIN, 0};
     return ::poll(&entry, 1, 0) == 1;
@@ -99,6 +108,7 @@ class AppHarness {
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<MemoryClient>> clients_;
   StopReport report_;
+  bool has_ended_ = false;
 };
 
 }  // namespace outrider::testing
