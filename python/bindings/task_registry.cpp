@@ -43,24 +43,23 @@ TaskRegistry::TaskRegistry() {
   if (!add_method_ || !catcher_) throw nanobind::python_error();
   const bool is_known = entries_ && PySet_CheckExact(entries_.get()) && remove_ && pending_ &&
                         PyList_CheckExact(pending_.get()) && iterating_ && PySet_CheckExact(iterating_.get());
-  if (is_known) attributes_ = std::move(attributes);
+  // What somebody else put there, a debugger, stays there.
+  const bool is_shadowed = PyDict_GetItemString(attributes.get(), "add") != nullptr;
+  if (is_known && !is_shadowed) attributes_ = std::move(attributes);
 }
 
+// Two loops in two threads may meet here, when the interpreter takes the GIL from one of them in a constructor: whose
+// function is in the place, or none, serves both.
 void TaskRegistry::begin() {
   added_.clear();
-  if (!attributes_) return;
-  PyObject* const add = names().add;
-  // Somebody else's stands: a debugger's, or that of another loop whose thread the interpreter took the GIL from.
-  if (PyDict_GetItemWithError(attributes_.get(), add) != nullptr) return;
-  if (PyErr_Occurred() != nullptr || PyDict_SetItem(attributes_.get(), add, catcher_.get()) != 0) PyErr_Clear();
+  if (attributes_ && PyDict_SetItem(attributes_.get(), names().add, catcher_.get()) != 0) PyErr_Clear();
 }
 
 void TaskRegistry::end() {
   if (!attributes_) return;
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  PyObject* const add = names().add;
-  if (PyDict_GetItemWithError(attributes_.get(), add) == catcher_.get()) PyDict_DelItem(attributes_.get(), add);
+  if (PyDict_DelItem(attributes_.get(), names().add) != 0) PyErr_Clear();
   PyErr_Restore(type, value, traceback);
 }
 
