@@ -247,8 +247,8 @@ std::shared_ptr<Handler> make_handler(F&& function) {
     static_assert(Answer<typename AnswerOf<Result>::Type>,
                   "a handler returns text (std::string, const char*, std::string_view), a Response, nothing, or a "
                   "Task of one of these");
-    if constexpr (std::is_pointer_v<Function> || is_std_function<Function>) {
-      if (function == nullptr) throw std::invalid_argument("the handler is null");
+    if constexpr (std::is_pointer_v<std::remove_cvref_t<F>> || is_std_function<Function>) {
+      if (!function) throw std::invalid_argument("the handler is null");
     }
     // Shared by the App and by every server that was started with it.
     return std::make_shared<HandlerOf<Function, Result, typename Signature<Function>::Arguments>>(

@@ -13,6 +13,7 @@
 // that aren't the thread's own fault, SIGPIPE among them, so signals keep going to the program's threads and a peer
 // that hangs up can't end the process. (A program that a handler starts inherits that mask.)
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -61,6 +62,11 @@ class Server {
   /// Starts the stop, and doesn't wait. Not from a signal handler.
   void request_stop(const StopPolicy& policy);
   void request_stop();
+  /// Waits until no exchange is running, and closes idle connections; then goes on. New connections wait meanwhile,
+  /// so that nothing is lost: what a test does before it resets its database. False when exchanges are still running
+  /// after `timeout`; the server goes on then as well. Throws Error(State) on one of the server's own threads, and
+  /// when it doesn't run.
+  bool quiesce(std::chrono::milliseconds timeout = std::chrono::seconds(5));
   /// Waits until somebody stopped the server and all is over. Throws Error(State) on one of its own threads.
   StopReport wait();
 

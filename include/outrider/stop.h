@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace outrider {
 
@@ -41,6 +42,9 @@ struct StopReport {
   uint64_t cancelled = 0;     ///< ended after being cancelled
   uint64_t aborted = 0;       ///< cut off
   std::chrono::microseconds elapsed{0};
+  /// Who held it up: "GET /slow (5.2 s)" for each exchange that was running when the grace was over, with its age; at
+  /// most 100 of a loop thread.
+  std::vector<std::string> held_up = {};
 
   /// "stopped in 2.1 ms: 3 completed, 1 disconnected, 0 cancelled, 0 aborted".
   std::string to_string() const;

@@ -60,6 +60,15 @@ struct Release {
   void operator()(AsgiApplication* application) const { application->release(); }
 };
 
+// Targets are bytes of any kind.
+nb::list to_list(const std::vector<std::string>& texts) {
+  nb::list list;
+  for (const std::string& text : texts) {
+    list.append(nb::steal(PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr)));
+  }
+  return list;
+}
+
 class PyEngine {
  public:
   PyEngine(const nb::dict& limits, bool server_header, bool date_header, std::size_t records) : process_(getpid()) {
@@ -102,17 +111,7 @@ class PyEngine {
   // Nests the engine in the running host loop; from here on it belongs to that loop's thread.
   void attach(nb::handle host, nb::handle app, nb::handle context, nb::handle state, nb::dict callbacks,
               const std::string& root_path) {
-    AsgiApplication::Options options{app.ptr(),
-                                     host.ptr(),
-                                     context.ptr(),
-                                     state.is_none() ? nullptr : state.ptr(),
-                                     nb::handle(callbacks["on_exception"]).ptr(),
-                                     nb::handle(callbacks["on_incomplete"]).ptr(),
-                                     nb::handle(callbacks["as_coroutine"]).ptr(),
-                                     nb::handle(callbacks["disconnected_error"]).ptr(),
-                                     nb::handle(callbacks["protocol_error"]).ptr(),
-                                     root_path};
-    application_.reset(new AsgiApplication(options));
+    make_application(host, app, context, state, callbacks, root_path);
     engine_ = std::make_unique<server::Engine>(*loop_, limits_, *application_);
     if (!server_header_) engine_->service().set_server({});
     engine_->service().sends_date = date_header_;
@@ -120,6 +119,14 @@ class PyEngine {
     for (net::BoundSocket& socket : sockets_) engine_->add_socket(std::move(socket));
     sockets_.clear();
     host_ = std::make_unique<HostLoop>(host.ptr(), *loop_);
+  }
+
+  // From now on requests go to another application; those that are running stay with theirs.
+  void swap(nb::handle host, nb::handle app, nb::handle context, nb::handle state, nb::dict callbacks,
+            const std::string& root_path) {
+    check_attached();
+    make_application(host, app, context, state, callbacks, root_path);
+    engine_->service().application = application_.get();
   }
 
   void listen(int backlog) {
@@ -136,14 +143,14 @@ class PyEngine {
   void set_access_log(nb::object callback) {
     check_attached();
     access_log_ = std::move(callback);
-    engine_->on_record([this](const http::ExchangeRecord& record) {
-      nb::object result = nb::steal(PyObject_CallFunction(
-          access_log_.ptr(), "Ns#s#siK", address_object(record.connection->peer_address()), record.method.data(),
-          static_cast<Py_ssize_t>(record.method.size()), record.target.data(),
-          static_cast<Py_ssize_t>(record.target.size()), record.minor_version == 0 ? "1.0" : "1.1", record.status,
-          static_cast<unsigned long long>(record.microseconds)));
-      if (!result.is_valid()) PyErr_WriteUnraisable(access_log_.ptr());
-    });
+    watch_records();
+  }
+
+  // callback() after each exchange.
+  void on_exchange(nb::object callback) {
+    check_attached();
+    on_exchange_ = std::move(callback);
+    watch_records();
   }
 
   void drain(double grace, double disconnect, double cancel, bool streams_have_grace, nb::object done) {
@@ -153,11 +160,38 @@ class PyEngine {
     engine_->drain(policy, [callback](const StopReport& report) {
       nb::object function = nb::steal(callback);
       nb::object result =
-          nb::steal(PyObject_CallFunction(callback, "KKKKd", report.completed, report.disconnected, report.cancelled,
-                                          report.aborted, static_cast<double>(report.elapsed.count()) / 1e6));
+          nb::steal(PyObject_CallFunction(callback, "KKKKO", report.completed, report.disconnected, report.cancelled,
+                                          report.aborted, to_list(report.held_up).ptr()));
       if (!result.is_valid()) PyErr_WriteUnraisable(callback);
     });
   }
+
+  // callback(is_quiet) is called once; see server::Engine::hold().
+  void hold(nb::object callback) {
+    check_attached();
+    auto* function = callback.release().ptr();  // given back in the call
+    engine_->hold([function](bool is_quiet) {
+      nb::object owner = nb::steal(function);
+      nb::object result = nb::steal(PyObject_CallOneArg(function, is_quiet ? Py_True : Py_False));
+      if (!result.is_valid()) PyErr_WriteUnraisable(function);
+    });
+  }
+
+  void go_on() {
+    if (engine_ != nullptr) engine_->go_on();
+  }
+
+  // callback(["GET /slow (5.2 s)", ...]) when a drain has lasted for five seconds.
+  void on_held_up(nb::object callback) {
+    check_attached();
+    held_up_ = std::move(callback);
+    engine_->on_held_up(server::kHeldUpAfter, [this](const std::vector<std::string>& running) {
+      nb::object result = nb::steal(PyObject_CallOneArg(held_up_.ptr(), to_list(running).ptr()));
+      if (!result.is_valid()) PyErr_WriteUnraisable(held_up_.ptr());
+    });
+  }
+
+  nb::list running() { return engine_ ? to_list(engine_->describe_running()) : nb::list(); }
 
   nb::object tasks() const {
     return application_ ? nb::borrow(application_->tasks()) : nb::steal(PySet_New(nullptr));
@@ -198,6 +232,39 @@ class PyEngine {
   }
 
  private:
+  void make_application(nb::handle host, nb::handle app, nb::handle context, nb::handle state,
+                        const nb::dict& callbacks, const std::string& root_path) {
+    AsgiApplication::Options options{app.ptr(),
+                                     host.ptr(),
+                                     context.ptr(),
+                                     state.is_none() ? nullptr : state.ptr(),
+                                     nb::handle(callbacks["on_exception"]).ptr(),
+                                     nb::handle(callbacks["on_incomplete"]).ptr(),
+                                     nb::handle(callbacks["as_coroutine"]).ptr(),
+                                     nb::handle(callbacks["disconnected_error"]).ptr(),
+                                     nb::handle(callbacks["protocol_error"]).ptr(),
+                                     root_path};
+    application_.reset(new AsgiApplication(options));
+  }
+
+  void watch_records() {
+    engine_->on_record([this](const http::ExchangeRecord& record) {
+      if (access_log_.is_valid()) log_access(record);
+      if (!on_exchange_.is_valid()) return;
+      nb::object result = nb::steal(PyObject_CallNoArgs(on_exchange_.ptr()));
+      if (!result.is_valid()) PyErr_WriteUnraisable(on_exchange_.ptr());
+    });
+  }
+
+  void log_access(const http::ExchangeRecord& record) {
+    nb::object result = nb::steal(PyObject_CallFunction(
+        access_log_.ptr(), "Ns#s#siK", address_object(record.connection->peer_address()), record.method.data(),
+        static_cast<Py_ssize_t>(record.method.size()), record.target.data(),
+        static_cast<Py_ssize_t>(record.target.size()), record.minor_version == 0 ? "1.0" : "1.1", record.status,
+        static_cast<unsigned long long>(record.microseconds)));
+    if (!result.is_valid()) PyErr_WriteUnraisable(access_log_.ptr());
+  }
+
   void check_attached() const {
     if (engine_ == nullptr) throw std::runtime_error("the engine is not attached to an event loop");
   }
@@ -220,6 +287,8 @@ class PyEngine {
   std::vector<net::BoundSocket> sockets_;
   std::vector<net::Address> addresses_;
   nb::object access_log_;
+  nb::object held_up_;
+  nb::object on_exchange_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<AsgiApplication, Release> application_;
   std::unique_ptr<server::Engine> engine_;
@@ -249,12 +318,25 @@ void bind_engine(nb::module_& module) {
            nb::sig("def attach(self, host: object, app: object, context: object, state: object | None, "
                    "callbacks: dict[str, object], root_path: str) -> None"),
            "Nests the engine in the running event loop `host`.")
+      .def("swap", &PyEngine::swap, nb::arg("host"), nb::arg("app"), nb::arg("context"), nb::arg("state").none(),
+           nb::arg("callbacks"), nb::arg("root_path"),
+           nb::sig("def swap(self, host: object, app: object, context: object, state: object | None, "
+                   "callbacks: dict[str, object], root_path: str) -> None"),
+           "Puts another application in the place of the one; running requests stay with theirs.")
       .def("listen", &PyEngine::listen, nb::arg("backlog"), "Starts accepting. Raises OSError.")
       .def("set_access_log", &PyEngine::set_access_log, nb::arg("callback"),
            "Calls callback(client, method, target, http_version, status, microseconds) after each exchange.")
       .def("drain", &PyEngine::drain, nb::arg("grace"), nb::arg("disconnect"), nb::arg("cancel"),
            nb::arg("streams_have_grace"), nb::arg("done"),
-           "Stops in stages; done(completed, disconnected, cancelled, aborted, seconds) is called once.")
+           "Stops in stages; done(completed, disconnected, cancelled, aborted, held_up) is called once.")
+      .def("on_exchange", &PyEngine::on_exchange, nb::arg("callback"), "Calls callback() after each exchange.")
+      .def("hold", &PyEngine::hold, nb::arg("quiet"),
+           "Accepts nothing, closes idle connections; quiet(True) is called when no exchange is running.")
+      .def("go_on", &PyEngine::go_on, "Ends a hold().")
+      .def("on_held_up", &PyEngine::on_held_up, nb::arg("callback"),
+           "Calls callback(running) when a drain has lasted for five seconds.")
+      .def_prop_ro("running", &PyEngine::running, nb::sig("def running(self) -> list[str]"),
+                   "The exchanges that are running: 'GET /slow (5.2 s)'.")
       .def_prop_ro("tasks", &PyEngine::tasks, nb::sig("def tasks(self) -> set[asyncio.Task[object]]"),
                    "The application's tasks that are still running.")
       .def_prop_ro("records", &PyEngine::records, nb::sig("def records(self) -> list[tuple[str, str, int, float]]"),

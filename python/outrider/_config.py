@@ -68,6 +68,11 @@ class Config:
     timeout_graceful_shutdown: float | None = option(
         None, "seconds that running requests have when the server stops; default 30 in run(), 1 beside a program"
     )
+    start_timeout: float = option(60.0, "seconds for the application to start up; then the start fails; 0 for no limit")
+    stop_after: int = option(0, "requests after which the server stops by itself; 0 for no limit")
+    idle_timeout: float = option(
+        0.0, "seconds without a request after which the server stops by itself; 0 for no limit"
+    )
     timeout_lifespan: float | None = option(
         None, "seconds for the lifespan's shutdown; default 30 in run(), 2 beside a program"
     )

@@ -37,6 +37,19 @@ class Engine:
     ) -> None:
         """Nests the engine in the running event loop `host`."""
 
+    def swap(
+        self,
+        host: object,
+        app: object,
+        context: object,
+        state: object | None,
+        callbacks: dict[str, object],
+        root_path: str,
+    ) -> None:
+        """
+        Puts another application in the place of the one; running requests stay with theirs.
+        """
+
     def listen(self, backlog: int) -> None:
         """Starts accepting. Raises OSError."""
 
@@ -47,8 +60,26 @@ class Engine:
 
     def drain(self, grace: float, disconnect: float, cancel: float, streams_have_grace: bool, done: object) -> None:
         """
-        Stops in stages; done(completed, disconnected, cancelled, aborted, seconds) is called once.
+        Stops in stages; done(completed, disconnected, cancelled, aborted, held_up) is called once.
         """
+
+    def on_exchange(self, callback: object) -> None:
+        """Calls callback() after each exchange."""
+
+    def hold(self, quiet: object) -> None:
+        """
+        Accepts nothing, closes idle connections; quiet(True) is called when no exchange is running.
+        """
+
+    def go_on(self) -> None:
+        """Ends a hold()."""
+
+    def on_held_up(self, callback: object) -> None:
+        """Calls callback(running) when a drain has lasted for five seconds."""
+
+    @property
+    def running(self) -> list[str]:
+        """The exchanges that are running: 'GET /slow (5.2 s)'."""
 
     @property
     def tasks(self) -> set[asyncio.Task[object]]:

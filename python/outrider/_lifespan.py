@@ -34,9 +34,9 @@ class Lifespan:
         self._given_up: asyncio.Future[None] | None = None
         self._give_up_timer: asyncio.TimerHandle | None = None
 
-    async def startup(self, stop: asyncio.Event) -> None:
-        """Returns when the application has started up, or has no lifespan. Raises ``LifespanError``, and
-        ``StoppedEarly`` when ``stop`` is set before."""
+    async def startup(self, stop: asyncio.Event, timeout: float) -> None:
+        """Returns when the application has started up, or has no lifespan. Raises ``LifespanError``, also when that
+        takes longer than ``timeout`` seconds (0: no limit), and ``StoppedEarly`` when ``stop`` is set before."""
         if self._mode == "off":
             return
         loop = asyncio.get_running_loop()
@@ -47,7 +47,7 @@ class Lifespan:
         self._task = asyncio.Task(self._run(), loop=loop, name="outrider lifespan", context=self._context)
         stopped = asyncio.ensure_future(stop.wait())
         try:
-            await _first_of(self._task, self._startup_answer, stopped)
+            await _first_of(self._task, self._startup_answer, stopped, timeout=timeout or None)
         except asyncio.CancelledError:
             await self._cancel_task()
             raise
@@ -55,7 +55,9 @@ class Lifespan:
             stopped.cancel()
         if not self._task.done() and not self._startup_answer.done():
             await self._cancel_task()
-            raise StoppedEarly("the server was stopped before it was ready")
+            if stop.is_set():
+                raise StoppedEarly("the server was stopped before it was ready")
+            raise LifespanError(f"the application's startup took longer than start_timeout={timeout!r} seconds")
         if self._startup_answer.done():
             message = self._startup_answer.result()
             if message is None:
@@ -150,5 +152,5 @@ class Lifespan:
         await asyncio.wait({self._task}, timeout=_END_SECONDS)
 
 
-async def _first_of(*futures: asyncio.Future[Any]) -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+async def _first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
+    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

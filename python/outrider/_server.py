@@ -15,10 +15,11 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from outrider._beside import Beside
 from outrider._config import Config
 from outrider._engine import Engine
 from outrider._exceptions import LifespanError, StartError, StateError, StoppedEarly
@@ -30,8 +31,6 @@ from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
 from outrider._threads import in_thread
 from outrider._uvicorn import UvicornNames
-
-T = TypeVar("T")
 
 # What Server.errors keeps: enough to see what happens, bounded whatever happens.
 ERRORS_MAX = 100
@@ -46,7 +45,7 @@ class RequestRecord(NamedTuple):
     ms: float
 
 
-class Server(UvicornNames):
+class Server(UvicornNames, Beside):
     """A server over one application: ``start()`` it, know its ``url``, ``stop()`` it.
 
     ``with Server(config) as server:`` starts it beside the program, in a thread with an event loop of its own, and
@@ -76,6 +75,7 @@ class Server(UvicornNames):
         self._exits_at_once = False
         self._stop_began = 0.0
         self._calls: set[concurrent.futures.Future[Any]] = set()
+        self._exchanges_seen = 0
         self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown, config.timeout_lifespan)
         self._report: StopReport | None = None
         self._force_exit = False
@@ -184,7 +184,7 @@ class Server(UvicornNames):
             failure = self._fail(error)
             raise failure from failure.__cause__
         assert self._engine is not None
-        self._service = Service(self.config, self._engine, app, self._errors)
+        self._service = Service(self.config, self._engine, app, self._errors, self._on_exchange, self.request_stop)
 
     def _bind(self, sockets: Sequence[socket.socket] | None) -> None:
         config = self.config
@@ -481,62 +481,6 @@ class Server(UvicornNames):
         assert self._engine is not None
         return [RequestRecord(*record) for record in self._engine.records]
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Runs ``function(*arguments)`` on the server's event loop and returns its result.
-
-        Exceptions travel. Raises ``StateError`` when the server doesn't run, or has stopped before it came to it, or
-        when called on its loop; ``TypeError`` for a coroutine function, which is for ``run_coroutine()``.
-        """
-        future: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def run() -> None:
-            try:
-                result = function(*arguments)
-                if asyncio.iscoroutine(result):
-                    result.close()
-                    raise TypeError(f"{function!r} is a coroutine function: use run_coroutine({_name(function)}(...))")
-                future.set_result(result)
-            except BaseException as error:
-                future.set_exception(error)
-
-        with self._lock:  # before the state changes, the loop is there
-            self._running_loop().call_soon_threadsafe(run)
-            self._calls.add(future)
-        try:
-            return future.result()
-        finally:
-            self._calls.discard(future)
-
-    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the server's event loop and returns its result. Otherwise as ``call()``; when the
-        server stops, the coroutine is cancelled and this raises ``StateError``."""
-        if not asyncio.iscoroutine(coroutine):
-            hint = f"; call it: {_name(coroutine)}()" if asyncio.iscoroutinefunction(coroutine) else ""
-            raise TypeError(f"{coroutine!r} is no coroutine{hint}")
-        try:
-            with self._lock:
-                future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
-                self._calls.add(future)
-        except StateError:
-            coroutine.close()
-            raise
-        try:
-            return future.result()
-        except concurrent.futures.CancelledError:
-            if self._state is State.READY:
-                raise
-            raise StateError("the server stopped while the coroutine ran") from None
-        finally:
-            self._calls.discard(future)
-
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop
-        if loop is None or self._state is not State.READY:
-            raise StateError(f"the server is {self._state.value}: nothing can be run on its event loop")
-        if threading.current_thread() is self._loop_thread():
-            raise StateError("this is the server's event loop: call the function, or await the coroutine, directly")
-        return loop
-
     def __repr__(self) -> str:
         where = f" on {self._urls[0]}" if self._urls else ""
         return f"<outrider.Server {self._state.value}{where}>"
@@ -554,10 +498,6 @@ class Server(UvicornNames):
         self._calls = set()
         if self._engine is not None:
             self._engine.close()
-
-
-def _name(function: Any) -> str:
-    return str(getattr(function, "__name__", "it"))
 
 
 # Servers that run in a thread: stopped when the interpreter exits, so that their lifespan's shutdown runs.

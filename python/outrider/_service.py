@@ -9,12 +9,12 @@ import contextvars
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from outrider._config import Config
 from outrider._engine import Engine
-from outrider._exceptions import BindError, ClientDisconnected, ProtocolError
+from outrider._exceptions import BindError, ClientDisconnected, LifespanError, ProtocolError, StateError
 from outrider._lifespan import Lifespan
 from outrider._logs import access_logger, logger
 from outrider._stop import StopPolicy, StopReport
@@ -23,26 +23,59 @@ from outrider._stop import StopPolicy, StopReport
 class Service:
     """Belongs to the loop it is started on; only the constructor may run elsewhere."""
 
-    def __init__(self, config: Config, engine: Engine, app: Any, errors: deque[BaseException]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        app: Any,
+        errors: deque[BaseException],
+        on_exchange: Callable[[], None],
+        request_stop: Callable[[], None],
+    ) -> None:
         self._config = config
         self._engine = engine
         self._app = app
         self._errors = errors
+        self._on_exchange = on_exchange
+        self._request_stop = request_stop
+        self._exchanges = 0  # that ended; counted where somebody wants to know
+        self._last_end = 0.0
         self._lifespan: Lifespan | None = None
-        self._drained: asyncio.Future[tuple[int, int, int, int, float]] | None = None
+        self._drained: asyncio.Future[tuple[int, int, int, int, list[str]]] | None = None
         self._policy: StopPolicy | None = None  # of the stop that is under way
         self._hurried: asyncio.Event | None = None
+        self._stop: asyncio.Event | None = None
+        self._quiesce_lock = asyncio.Lock()  # for all that holds the engine or changes the application
 
     async def start(self, context: contextvars.Context, stop: asyncio.Event) -> None:
         """Starts the application, then listens. Raises ``LifespanError``, ``BindError``, or ``StoppedEarly`` when
         ``stop`` is set before the application has started; nothing is left then."""
         loop = asyncio.get_running_loop()
+        self._stop = stop
         self._lifespan = Lifespan(self._app, self._config.lifespan, context)
         try:
-            await self._lifespan.startup(stop)
+            await self._lifespan.startup(stop, self._config.start_timeout)
         except BaseException:
             self._engine.close()
             raise
+        self._engine.attach(loop, *self._application(self._app, self._lifespan, context))
+        if self._config.access_log and access_logger.isEnabledFor(logging.INFO):
+            self._engine.set_access_log(_log_access)
+        self._engine.on_held_up(_log_held_up)
+        if self._config.stop_after > 0 or self._config.idle_timeout > 0:
+            self.watch_exchanges()
+        try:
+            self._engine.listen(self._config.backlog)
+        except OSError as error:
+            await self._lifespan.shutdown(StopPolicy().lifespan)
+            self._engine.close()
+            raise bind_error(error) from error
+        if self._config.idle_timeout > 0:
+            self._last_end = loop.time()
+            loop.call_later(self._config.idle_timeout, self._check_idle)
+
+    def _application(self, app: Any, lifespan: Lifespan, context: contextvars.Context) -> tuple[Any, ...]:
+        """What the engine is to know of an application."""
         callbacks = {
             "on_exception": self._on_exception,
             "on_incomplete": self._on_incomplete,
@@ -50,16 +83,68 @@ class Service:
             "disconnected_error": ClientDisconnected,
             "protocol_error": ProtocolError,
         }
-        state = self._lifespan.state if self._lifespan.is_supported else None
-        self._engine.attach(loop, self._app, context, state, callbacks, self._config.root_path)
-        if self._config.access_log and access_logger.isEnabledFor(logging.INFO):
-            self._engine.set_access_log(_log_access)
-        try:
-            self._engine.listen(self._config.backlog)
-        except OSError as error:
-            await self._lifespan.shutdown(StopPolicy().lifespan)
-            self._engine.close()
-            raise bind_error(error) from error
+        state = lifespan.state if lifespan.is_supported else None
+        return app, context, state, callbacks, self._config.root_path
+
+    async def swap(self, app: Any, context: contextvars.Context, policy: StopPolicy) -> None:
+        """Starts another application up, gives it the requests from then on, and shuts the one before down when its
+        requests have ended, by the deadlines of ``policy``. Raises ``LifespanError``; the one before goes on then."""
+        assert self._lifespan is not None and self._stop is not None
+        async with self._quiesce_lock:
+            lifespan = Lifespan(app, self._config.lifespan, context)
+            await lifespan.startup(self._stop, self._config.start_timeout)
+            before, self._lifespan = self._lifespan, lifespan
+            tasks = set(self._engine.tasks)
+            self._engine.swap(asyncio.get_running_loop(), *self._application(app, lifespan, context))
+            await _end(tasks, policy)
+            await self._shut_down(before, policy)
+
+    async def restart(self, app: Any, context: contextvars.Context, policy: StopPolicy) -> None:
+        """Lets what runs end by the deadlines of ``policy``, shuts the application down and starts ``app`` up, while
+        connections wait. Raises ``LifespanError``; there is no application then, and the server is to be stopped."""
+        assert self._lifespan is not None and self._stop is not None
+        async with self._quiesce_lock:
+            try:
+                self._engine.hold(lambda _is_quiet: None)
+                await _end(set(self._engine.tasks), policy)
+                await self._shut_down(self._lifespan, policy)
+                lifespan = Lifespan(app, self._config.lifespan, context)
+                self._lifespan = lifespan
+                await lifespan.startup(self._stop, self._config.start_timeout)
+                self._engine.swap(asyncio.get_running_loop(), *self._application(app, lifespan, context))
+            except LifespanError:
+                self._request_stop()
+                raise
+            finally:
+                self._engine.go_on()
+
+    async def _shut_down(self, lifespan: Lifespan, policy: StopPolicy) -> None:
+        _, error = await lifespan.shutdown(policy.lifespan)
+        if error is not None:
+            logger.error("the application's lifespan shutdown failed: %s", error, exc_info=error)
+
+    def watch_exchanges(self) -> None:
+        """From now on ``on_exchange`` is called after each exchange."""
+        self._engine.on_exchange(self._after_exchange)
+
+    def _after_exchange(self) -> None:
+        self._exchanges += 1
+        self._last_end = asyncio.get_running_loop().time()
+        self._on_exchange()
+        if self._exchanges == self._config.stop_after:
+            self._request_stop()
+
+    def _check_idle(self) -> None:
+        if self._drained is not None:
+            return  # it stops already
+        loop = asyncio.get_running_loop()
+        left = self._config.idle_timeout
+        if self._engine.exchange_count == 0:
+            left -= loop.time() - self._last_end
+        if left <= 0:
+            self._request_stop()
+        else:
+            loop.call_later(left, self._check_idle)
 
     async def stop(self, policy: StopPolicy) -> StopReport:
         """Drains the engine, ends the application's tasks, runs the lifespan's shutdown, closes everything."""
@@ -68,7 +153,7 @@ class Service:
         self._hurried = asyncio.Event()
         self._drained = asyncio.get_running_loop().create_future()
         self._drain(policy)
-        completed, disconnected, cancelled, aborted, _ = await self._drained
+        completed, disconnected, cancelled, aborted, held_up = await self._drained
         abandoned = await self._end_tasks(began)
         if abandoned > 0:
             logger.warning("%d tasks of the application went on after being cancelled, and were left behind", abandoned)
@@ -83,10 +168,39 @@ class Service:
             cancelled=cancelled,
             aborted=aborted,
             abandoned=abandoned,
+            held_up=tuple(held_up),
             elapsed=time.perf_counter() - began,
             lifespan=outcome,
             lifespan_error=error,
         )
+
+    async def quiesce(self, timeout: float) -> None:
+        """Waits until no exchange is running and no task of the application; connections wait meanwhile. Raises
+        ``TimeoutError``, naming what is still running, and ``StateError`` when the server stops."""
+        loop = asyncio.get_running_loop()
+        quiet: asyncio.Future[bool] = loop.create_future()
+        deadline = loop.time() + timeout
+
+        def tell(is_quiet: bool) -> None:
+            if not quiet.done():
+                quiet.set_result(is_quiet)
+
+        async with self._quiesce_lock:
+            try:
+                self._engine.hold(tell)
+                await asyncio.wait({quiet}, timeout=max(0.0, deadline - loop.time()))
+                if not quiet.done():
+                    raise TimeoutError(f"still running after {timeout} s: {', '.join(self._engine.running)}")
+                if not quiet.result():
+                    raise StateError("the server stops: there is no waiting for quiet")
+                running = {task for task in self._engine.tasks if not task.done()}
+                if running:
+                    _, running = await asyncio.wait(running, timeout=max(0.0, deadline - loop.time()))
+                if running:
+                    names = ", ".join(task.get_name() for task in running)
+                    raise TimeoutError(f"still running after {timeout} s, behind their responses: {names}")
+            finally:
+                self._engine.go_on()
 
     def hurry(self, policy: StopPolicy) -> None:
         """Replaces the deadlines of a stop that is under way."""
@@ -144,6 +258,17 @@ def bind_error(error: OSError) -> BindError:
     return BindError(error.errno, error.strerror) if error.errno else BindError(error.strerror)
 
 
+async def _end(tasks: set[asyncio.Task[Any]], policy: StopPolicy) -> None:
+    """Waits for the grace of ``policy``, then cancels."""
+    running = {task for task in tasks if not task.done()}
+    if running:
+        _, running = await asyncio.wait(running, timeout=policy.grace)
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=policy.cancel)
+
+
 async def _await(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
@@ -154,6 +279,10 @@ def _log_access(*record: Any) -> None:
     access_logger.info(
         '%s - "%s %s HTTP/%s" %s %.3f ms', name, method, target, version, status or "-", microseconds / 1000
     )
+
+
+def _log_held_up(running: list[str]) -> None:
+    logger.warning("the stop waits for %s", ", ".join(running) or "responses that their clients don't take")
 
 
 async def close_loop_resources(timeout: float = 1.0) -> None:

@@ -67,7 +67,8 @@ class StopReport:
 
     ``completed`` finished by themselves, ``disconnected`` after being told that the client is gone, ``cancelled``
     after being cancelled, ``aborted`` were cut off. ``abandoned`` counts tasks of the application that went on in
-    spite of being cancelled, and were left behind. ``elapsed`` is in seconds: from the request to stop to the end,
+    spite of being cancelled, and were left behind. ``held_up`` names the exchanges that were running when the grace
+    was over, with their age: ``"GET /slow (5.2 s)"``. ``elapsed`` is in seconds: from the request to stop to the end,
     lifespan included. ``lifespan`` is ``"completed"``, ``"failed"``, ``"timed out"``, ``"off"`` when the application
     has none, ``"pending"`` while the stop is still under way (``Server.stop()`` in a handler); ``lifespan_error`` is
     the exception behind ``"failed"``.
@@ -78,6 +79,7 @@ class StopReport:
     cancelled: int = 0
     aborted: int = 0
     abandoned: int = 0
+    held_up: tuple[str, ...] = ()
     elapsed: float = 0.0
     lifespan: str = "off"
     lifespan_error: BaseException | None = None

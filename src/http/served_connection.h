@@ -6,6 +6,7 @@
 // Thread: loop only.
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/list.h"
@@ -14,6 +15,13 @@ namespace outrider::http {
 
 class Connection;
 struct ServedConnectionTag;
+
+/// An exchange that isn't over.
+struct RunningExchange {
+  std::string_view method;
+  std::string_view target;
+  uint64_t age_ms;  // since its head was complete
+};
 
 class ServedConnection : public ListNode<ServedConnectionTag> {
  public:
@@ -33,6 +41,8 @@ class ServedConnection : public ListNode<ServedConnectionTag> {
   virtual bool is_busy() const = 0;
   /// A response has begun and isn't complete.
   virtual bool is_streaming() const = 0;
+  /// The exchange that is running, if there is one. The views are valid until the loop goes on.
+  virtual std::optional<RunningExchange> running() const = 0;
 };
 
 /// How far a stop had come with an exchange when it ended.

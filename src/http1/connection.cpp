@@ -101,6 +101,7 @@ void Connection::on_head_complete() {
   has_end_news_ = peer_ended_;
   stop_stage_ = http::StopStage::None;
   ++exchange_count_;
+  exchange_began_ms_ = service_.loop.now_ms();
   if (service_.times_exchanges) exchange_began_ = std::chrono::steady_clock::now();
   set_deadline();
   service_.loop.defer_step(step_);
@@ -406,6 +407,12 @@ bool Connection::is_busy() const {
 
 bool Connection::is_streaming() const {
   return phase_ == Phase::Active && is_dispatched_ && exchange_->has_sent_head();
+}
+
+std::optional<http::RunningExchange> Connection::running() const {
+  if (phase_ != Phase::Active || !is_dispatched_) return std::nullopt;
+  const http::RequestHead& head = exchange_->head();
+  return http::RunningExchange{head.method(), head.target(), service_.loop.now_ms() - exchange_began_ms_};
 }
 
 int Connection::abort() {

@@ -44,6 +44,7 @@ class Connection final : public http::ServedConnection,
   void close() override;
   bool is_busy() const override;
   bool is_streaming() const override;
+  std::optional<http::RunningExchange> running() const override;
 
   // http::Connection
   net::Address local_address() const override { return stream_->local_address(); }
@@ -107,6 +108,7 @@ class Connection final : public http::ServedConnection,
   loop::Deferred flush_;
   Attachment attachment_;
   std::chrono::steady_clock::time_point exchange_began_;
+  uint64_t exchange_began_ms_ = 0;  // the loop's clock, which costs nothing
   std::size_t exchange_count_ = 0;
   std::size_t lingered_bytes_ = 0;
   std::size_t unwritten_at_check_ = 0;

@@ -38,8 +38,23 @@ void Listener::start(int backlog) {
 void Listener::connection_cb(uv_stream_t* stream, int status) {
   auto* self = static_cast<Listener*>(stream->data);
   if (self == nullptr || status != 0) return;  // out of descriptors: libuv keeps the connection waiting
-  std::unique_ptr<Stream> accepted = SocketStream::accept(self->loop_, stream, self->address().family());
-  if (accepted != nullptr) self->on_connection_(std::move(accepted));
+  if (self->is_paused_) {
+    self->has_waiting_ = true;
+  } else {
+    self->accept();
+  }
+}
+
+void Listener::accept() {
+  std::unique_ptr<Stream> accepted = SocketStream::accept(loop_, stream_, address().family());
+  if (accepted != nullptr) on_connection_(std::move(accepted));
+}
+
+void Listener::resume() {
+  is_paused_ = false;
+  if (!std::exchange(has_waiting_, false)) return;
+  accept();
+  loop_.watchers_changed();  // accepting lets libuv listen again
 }
 
 }  // namespace outrider::net

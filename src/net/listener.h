@@ -34,10 +34,15 @@ class Listener {
   /// on the port by now.
   void start(int backlog);
 
+  /// Accepts nothing until resume(): connections wait in the kernel, as many as the backlog holds, and one here.
+  void pause() { is_paused_ = true; }
+  void resume();
+
   const Address& address() const { return socket_.address(); }
 
  private:
   static void connection_cb(uv_stream_t* stream, int status);
+  void accept();
 
   loop::Loop& loop_;
   BoundSocket socket_;  // its descriptor belongs to handle_ after start()
@@ -45,6 +50,8 @@ class Listener {
   loop::Handle<uv_tcp_t> tcp_;
   loop::Handle<uv_pipe_t> pipe_;
   uv_stream_t* stream_ = nullptr;  // the one of the two that is in use
+  bool is_paused_ = false;
+  bool has_waiting_ = false;  // libuv holds a connection, and takes no other before that one is accepted
 };
 
 }  // namespace outrider::net

@@ -15,11 +15,13 @@ Drain::Drain(Engine& engine, const StopPolicy& policy)
       policy_(policy),
       began_(std::chrono::steady_clock::now()),
       timer_(engine.loop_, [this] { next_stage(); }),
+      watch_(engine.loop_, [this] { tell_who_holds_up(); }),
       check_([](void* self) { static_cast<Drain*>(self)->check(); }, this) {}
 
 void Drain::begin(Done done) {
   done_.push_back(std::move(done));
   enter(Stage::Grace, policy_.grace);
+  if (engine_.on_held_up_) watch_.start(engine_.held_up_after_);
   engine_.connections_.for_each([](ServedConnection& connection) { connection.begin_drain(); });
   if (!policy_.streams_have_grace) {
     engine_.connections_.for_each([](ServedConnection& connection) {
@@ -70,6 +72,7 @@ void Drain::on_exchange_end(http::StopStage stage) {
 void Drain::next_stage() {
   switch (stage_) {
     case Stage::Grace:
+      report_.held_up = engine_.describe_running();
       enter(Stage::Disconnect, policy_.disconnect);
       engine_.connections_.for_each([](ServedConnection& connection) { connection.tell_stop(); });
       break;
@@ -85,6 +88,8 @@ void Drain::next_stage() {
   check_soon();
 }
 
+void Drain::tell_who_holds_up() { engine_.on_held_up_(engine_.describe_running()); }
+
 void Drain::check_soon() {
   if (stage_ != Stage::Done) engine_.loop_.defer_step(check_);
 }
@@ -99,6 +104,7 @@ void Drain::check() {
 void Drain::finish() {
   if (std::exchange(stage_, Stage::Done) == Stage::Done) return;
   timer_.stop();
+  watch_.stop();
   engine_.connections_.for_each([this](ServedConnection& connection) {
     if (!connection.is_busy()) return connection.close();
     const uint64_t counted = report_.aborted;

@@ -38,6 +38,7 @@ class Drain {
 
   void enter(Stage stage, std::chrono::milliseconds length);
   void next_stage();
+  void tell_who_holds_up();
   void check();
   void finish();
 
@@ -49,6 +50,7 @@ class Drain {
   std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point stage_ends_;
   loop::Timer timer_;
+  loop::Timer watch_;
   loop::Deferred check_;
 };
 

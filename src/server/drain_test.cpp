@@ -140,6 +140,21 @@ TEST_CASE("an exchange that doesn't end when told is cancelled") {
   expect_report(server, {.cancelled = 1});
 }
 
+TEST_CASE("who holds a stop up is named, by the report and after a while") {
+  Server server;
+  MemoryClient& client = server.connect_memory();
+  Recorded& exchange = begin_exchange(server, client);
+  std::vector<std::string> told;
+  server.engine().on_held_up(1ms, [&](const std::vector<std::string>& running) { told = running; });
+  exchange.on_stop_do = [](Recorded& stopped) { stopped.respond(503, ""); };
+  server.drain({20ms, kLong, kLong, true});
+  CHECK(run_until_drained(server));
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].starts_with("GET /later (0."));
+  REQUIRE(server.reports()[0].held_up.size() == 1);
+  CHECK(server.reports()[0].held_up[0].starts_with("GET /later (0."));
+}
+
 TEST_CASE("an exchange that doesn't end when cancelled is cut off") {
   Server server;
   MemoryClient& client = server.connect_memory();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "server/engine.h"
 
+#include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -11,7 +13,8 @@ namespace outrider::server {
 Engine::Engine(loop::Loop& loop, const Limits& limits, http::Application& application)
     : loop_(loop),
       service_(loop, limits, *this),
-      destroy_closed_([](void* self) { static_cast<Engine*>(self)->destroy_closed(); }, this) {
+      destroy_closed_([](void* self) { static_cast<Engine*>(self)->destroy_closed(); }, this),
+      check_quiet_([](void* self) { static_cast<Engine*>(self)->check_quiet(); }, this) {
   service_.application = &application;
 }
 
@@ -48,10 +51,53 @@ std::vector<net::Address> Engine::addresses() const {
 
 void Engine::drain(const StopPolicy& policy, std::function<void(const StopReport&)> done) {
   if (drain_ != nullptr) return drain_->hurry(policy, std::move(done));
+  end_hold();
   service_.is_draining = true;
   listeners_.clear();
   drain_ = std::make_unique<Drain>(*this, policy);
   drain_->begin(std::move(done));
+}
+
+void Engine::hold(std::function<void(bool)> quiet) {
+  if (is_held_ || drain_ != nullptr) return quiet(false);
+  is_held_ = true;
+  quiet_ = std::move(quiet);
+  service_.is_draining = true;
+  for (const auto& listener : listeners_) listener->pause();
+  connections_.for_each([](http::ServedConnection& connection) { connection.begin_drain(); });
+  loop_.defer_step(check_quiet_);
+}
+
+void Engine::check_quiet() {
+  if (quiet_ == nullptr) return;
+  bool is_busy = false;
+  connections_.for_each([&](const http::ServedConnection& connection) { is_busy |= connection.is_busy(); });
+  if (!is_busy) std::exchange(quiet_, nullptr)(true);
+}
+
+void Engine::go_on() {
+  if (!is_held_) return;
+  service_.is_draining = false;
+  for (const auto& listener : listeners_) listener->resume();
+  end_hold();
+  loop_.need_pass();
+}
+
+void Engine::end_hold() {
+  is_held_ = false;
+  if (quiet_ != nullptr) std::exchange(quiet_, nullptr)(false);
+}
+
+std::vector<std::string> Engine::describe_running(std::size_t most) {
+  std::vector<std::string> texts;
+  connections_.for_each([&](const http::ServedConnection& connection) {
+    const std::optional<http::RunningExchange> running = connection.running();
+    if (!running || texts.size() == most) return;
+    char age[32];
+    std::snprintf(age, sizeof age, " (%.1f s)", static_cast<double>(running->age_ms) / 1000.0);
+    texts.push_back(std::string(running->method) + " " + std::string(running->target) + age);
+  });
+  return texts;
 }
 
 void Engine::on_exchange_begin() {
@@ -67,6 +113,7 @@ void Engine::on_exchange_end(const http::ExchangeRecord& record) {
 }
 
 void Engine::on_idle() {
+  if (quiet_ != nullptr) loop_.defer_step(check_quiet_);
   if (drain_ != nullptr) drain_->check_soon();
 }
 
@@ -75,6 +122,7 @@ void Engine::on_closed(http::ServedConnection& connection) {
   connection.unlink();
   closed_.push_back(connection);
   loop_.defer_step(destroy_closed_);
+  if (quiet_ != nullptr) loop_.defer_step(check_quiet_);
   if (drain_ != nullptr) drain_->check_soon();
 }
 

@@ -6,8 +6,10 @@
 //
 // Thread: loop only. Not destroyed inside a pass.
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,9 @@
 #include "server/exchange_log.h"
 
 namespace outrider::server {
+
+/// Past that somebody who watches a stop wonders what it waits for.
+inline constexpr std::chrono::seconds kHeldUpAfter{5};
 
 class Engine final : private http::ConnectionObserver {
  public:
@@ -45,6 +50,22 @@ class Engine final : private http::ConnectionObserver {
   /// call while one is under way only makes it hurry, when its deadlines are earlier; after one, it is told the same.
   void drain(const StopPolicy& policy, std::function<void(const StopReport&)> done);
 
+  /// Accepts nothing, closes idle connections and lets the running exchanges end: each is its connection's last.
+  /// `quiet` is called once, on the loop: with true when no exchange is running any more, with false when go_on() or
+  /// drain() came before, and at once with false when the engine is held, or stops, already. Connections wait to be
+  /// accepted meanwhile.
+  void hold(std::function<void(bool)> quiet);
+  /// Ends a hold(): accepts again.
+  void go_on();
+
+  /// "GET /slow (5.2 s)" for each exchange that is running, at most so many.
+  std::vector<std::string> describe_running(std::size_t most = 100);
+  /// Called in a drain that has lasted for that time, with the exchanges that hold it up.
+  void on_held_up(std::chrono::milliseconds after, std::function<void(const std::vector<std::string>&)> callback) {
+    held_up_after_ = after;
+    on_held_up_ = std::move(callback);
+  }
+
   http1::Service& service() { return service_; }
   ExchangeLog& log() { return log_; }
   /// Called with every exchange that ended (the access log); none by default.
@@ -64,6 +85,8 @@ class Engine final : private http::ConnectionObserver {
   void on_closed(http::ServedConnection& connection) override;
 
   void destroy_closed();
+  void check_quiet();
+  void end_hold();
 
   loop::Loop& loop_;
   http1::Service service_;
@@ -74,6 +97,11 @@ class Engine final : private http::ConnectionObserver {
   Connections closed_;  // to be destroyed in the next step phase
   loop::Deferred destroy_closed_;
   std::unique_ptr<Drain> drain_;
+  std::function<void(const std::vector<std::string>&)> on_held_up_;
+  std::chrono::milliseconds held_up_after_{0};
+  std::function<void(bool)> quiet_;  // of a hold() that waits
+  loop::Deferred check_quiet_;
+  bool is_held_ = false;
   std::size_t connection_count_ = 0;
   std::size_t exchange_count_ = 0;
   uint64_t exchanges_total_ = 0;

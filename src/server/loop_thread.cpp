@@ -19,6 +19,17 @@ LoopThread::LoopThread(const Config& config, std::vector<net::BoundSocket> socke
   engine_->service().set_server(config.server_header);
   engine_->service().sends_date = config.date_header;
   engine_->service().times_exchanges = false;  // nobody keeps records here
+  if (config.log) {
+    engine_->on_held_up(kHeldUpAfter, [&log = config.log](const std::vector<std::string>& running) {
+      std::string text = "the stop waits for";
+      for (const std::string& exchange : running) text += " " + exchange + ",";
+      text.pop_back();
+      try {
+        log(LogLevel::Warning, text);
+      } catch (...) {  // what it throws is ignored
+      }
+    });
+  }
   for (net::BoundSocket& socket : sockets) engine_->add_socket(std::move(socket));
   engine_->start_listening(config.backlog);
 }
@@ -67,6 +78,24 @@ void LoopThread::run(const Ended& ended) {
 void LoopThread::request_stop(const StopPolicy& policy) {
   const std::lock_guard lock(mutex_);
   if (!has_ended_) loop_->mailbox().post([this, policy] { drain(policy); });
+}
+
+void LoopThread::hold(std::function<void(bool)> quiet) {
+  const std::lock_guard lock(mutex_);
+  if (has_ended_) return quiet(false);
+  const bool is_posted = loop_->mailbox().post([this, quiet] {
+    if (engine_ == nullptr) return quiet(false);
+    engine_->hold(quiet);
+  });
+  if (!is_posted) quiet(false);
+}
+
+void LoopThread::go_on() {
+  const std::lock_guard lock(mutex_);
+  if (has_ended_) return;
+  loop_->mailbox().post([this] {
+    if (engine_ != nullptr) engine_->go_on();
+  });
 }
 
 void LoopThread::drain(const StopPolicy& policy) {

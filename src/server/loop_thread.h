@@ -37,6 +37,10 @@ class LoopThread {
   void start(const void* server, Ended ended);
   /// Begins the stop, or hurries one that is under way. Thread: any.
   void request_stop(const StopPolicy& policy);
+  /// Engine::hold() and go_on(); `quiet` is called on the loop's thread, at once with false when that has ended.
+  /// Thread: any.
+  void hold(std::function<void(bool)> quiet);
+  void go_on();
   /// Thread: any but its own, one at a time.
   void join();
 

@@ -36,6 +36,11 @@ StopReport Server::stop(const StopPolicy& policy) {
 }
 StopReport Server::stop() { return stop(state_->default_policy()); }
 
+bool Server::quiesce(std::chrono::milliseconds timeout) {
+  if (state_->is_own_thread()) throw Error(ErrorKind::State, "a server's own thread can't wait for its exchanges");
+  return state_->quiesce(timeout);
+}
+
 StopReport Server::wait() {
   if (state_->is_own_thread()) throw Error(ErrorKind::State, "a server's own thread can't wait for its end");
   return state_->wait();

@@ -122,6 +122,7 @@ void ServerState::on_thread_end(const StopReport& report, std::exception_ptr fai
     report_.disconnected += report.disconnected;
     report_.cancelled += report.cancelled;
     report_.aborted += report.aborted;
+    report_.held_up.insert(report_.held_up.end(), report.held_up.begin(), report.held_up.end());
     if (--threads_left_ > 0) return;
     if (!lifecycle_.advance(State::Stopped)) lifecycle_.advance(State::Failed);
     if (stop_began_ != std::chrono::steady_clock::time_point()) {
@@ -148,6 +149,33 @@ void ServerState::request_stop(const StopPolicy& policy) {
     if (lifecycle_.advance(State::Draining)) stop_began_ = std::chrono::steady_clock::now();
   }
   for (const std::unique_ptr<LoopThread>& thread : threads_) thread->request_stop(policy);
+}
+
+bool ServerState::quiesce(std::chrono::milliseconds timeout) {
+  const std::lock_guard one_at_a_time(quiesce_mutex_);
+  if (!is_running()) throw Error(ErrorKind::State, "the server doesn't run: there is nothing to quiesce");
+  // Shared with the loops, which may come to it after this call has given up.
+  struct Waiter {
+    std::mutex mutex;
+    std::condition_variable told;
+    std::size_t left;
+    bool is_quiet = true;
+  };
+  const auto waiter = std::make_shared<Waiter>();
+  waiter->left = threads_.size();
+  const auto tell = [waiter](bool is_quiet) {
+    const std::lock_guard lock(waiter->mutex);
+    --waiter->left;
+    waiter->is_quiet = waiter->is_quiet && is_quiet;
+    waiter->told.notify_all();
+  };
+  for (const std::unique_ptr<LoopThread>& thread : threads_) thread->hold(tell);
+  std::unique_lock lock(waiter->mutex);
+  waiter->told.wait_for(lock, timeout, [&] { return waiter->left == 0; });
+  const bool is_quiet = waiter->left == 0 && waiter->is_quiet;
+  lock.unlock();
+  for (const std::unique_ptr<LoopThread>& thread : threads_) thread->go_on();
+  return is_quiet;
 }
 
 StopReport ServerState::wait() {

@@ -40,6 +40,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   void request_stop(const StopPolicy& policy);
   /// Until the threads have ended and were joined. Not on one of them.
   StopReport wait();
+  /// Holds all loops until each is quiet, or the time has passed; then lets them go on. Not on one of the threads.
+  bool quiesce(std::chrono::milliseconds timeout);
   /// `callback` is called once, on some thread, when all loops have ended; at once when they have.
   void on_end(std::function<void()> callback);
 
@@ -67,6 +69,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   StopReport report_;
   std::vector<std::function<void()>> callbacks_;
 
+  std::mutex quiesce_mutex_;  // one at a time
   std::once_flag joined_;
   std::vector<std::unique_ptr<LoopThread>> threads_;  // immutable once started. Last: they use all of the above
 };

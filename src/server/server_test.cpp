@@ -205,6 +205,76 @@ TEST_CASE("[threads] a stop tells an open stream at once, which then ends in ord
   }
 }
 
+TEST_CASE("[threads] quiesce waits for what runs, closes what is idle, and goes on") {
+  std::atomic<bool> has_begun = false;
+  std::atomic<bool> may_end = false;
+  std::atomic<bool> has_ended = false;
+  App app = hello_app();
+  app.get("/slow", [&](Request& request) -> Task<std::string> {
+    has_begun = true;
+    has_begun.notify_all();
+    while (!may_end) co_await request.sleep(1ms);
+    has_ended = true;
+    co_return "slow";
+  });
+  Server server = serve(app, {.threads = 2});
+  CHECK(server.quiesce());
+  std::vector<BlockingClient> idle;
+  for (int i = 0; i < 8; ++i) {
+    idle.emplace_back(server.port());
+    idle.back().get("/");
+    CHECK(idle.back().read_until("hello"));
+  }
+  BlockingClient busy(server.port());
+  busy.get("/slow");
+  has_begun.wait(false);
+  CHECK(!server.quiesce(1ms));  // and it has gone on
+  CHECK(answers(server.port()));
+  for (BlockingClient& client : idle) CHECK(client.read_to_end());
+
+  BlockingClient idle_again(server.port());
+  idle_again.get("/");
+  CHECK(idle_again.read_until("hello"));
+  std::atomic<bool> was_quiet = false;
+  std::thread thread([&] { was_quiet = server.quiesce(20s) && has_ended; });
+  CHECK(idle_again.read_to_end());  // held from now on
+  BlockingClient waiting(server.port());
+  waiting.get("/");
+  may_end = true;
+  thread.join();
+  CHECK(was_quiet);
+  CHECK(waiting.read_until("hello"));
+  CHECK(busy.read_until("slow"));
+  CHECK(busy.received().find("connection: close\r\n") != std::string::npos);
+  server.stop();
+  CHECK_THROWS_AS(server.quiesce(), Error);
+}
+
+TEST_CASE("[threads] who quiesces a server that is stopped is told") {
+  std::atomic<bool> has_begun = false;
+  App app = hello_app();
+  app.get("/slow", [&](Request& request) -> Task<void> {
+    has_begun = true;
+    has_begun.notify_all();
+    co_await request.sleep(1h);
+  });
+  Server server = serve(app);
+  BlockingClient busy(server.port());
+  busy.get("/slow");
+  has_begun.wait(false);
+  BlockingClient idle(server.port());
+  idle.get("/");
+  CHECK(idle.read_until("hello"));
+  std::atomic<bool> was_quiet = true;
+  std::thread thread([&] { was_quiet = server.quiesce(20s); });
+  CHECK(idle.read_to_end());
+  const StopReport report = server.stop({1ms, 1ms, 1ms, true});
+  thread.join();
+  CHECK(!was_quiet);
+  REQUIRE(report.held_up.size() == 1);
+  CHECK(report.held_up[0].starts_with("GET /slow (0."));
+}
+
 TEST_CASE("[threads] a handler that ignores everything is cut off by the last deadline, and ends") {
   App app;
   app.get("/", [] {

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""What a program does with the server beside it: run something on its loop, wait for it, quiesce it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import dataclasses
+import inspect
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from outrider._config import Config
+from outrider._exceptions import StateError
+from outrider._importer import load_app
+from outrider._service import Service
+from outrider._state import State
+from outrider._stop import StopPolicy, StopReport, check_policy
+
+T = TypeVar("T")
+
+
+class Beside:
+    """Mixed into ``Server``. Every method may be called from any thread but the server's own."""
+
+    config: Config
+    _lock: threading.RLock
+    _changed: threading.Condition
+    _state: State
+    _loop: asyncio.AbstractEventLoop | None
+    _service: Service | None
+    _failure: BaseException | None
+    _report: StopReport | None
+    _calls: set[concurrent.futures.Future[Any]]
+    _exchanges_seen: int
+
+    def _loop_thread(self) -> threading.Thread | None:
+        raise NotImplementedError
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Runs ``function(*arguments)`` on the server's event loop and returns its result.
+
+        Exceptions travel. Raises ``StateError`` when the server doesn't run, or has stopped before it came to it, or
+        when called on its loop; ``TypeError`` for a coroutine function, which is for ``run_coroutine()``.
+        """
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                result = function(*arguments)
+                if asyncio.iscoroutine(result):
+                    result.close()
+                    raise TypeError(f"{function!r} is a coroutine function: use run_coroutine({_name(function)}(...))")
+                future.set_result(result)
+            except BaseException as error:
+                future.set_exception(error)
+
+        with self._lock:  # before the state changes, the loop is there
+            self._running_loop().call_soon_threadsafe(run)
+            self._calls.add(future)
+        try:
+            return future.result()
+        finally:
+            self._calls.discard(future)
+
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the server's event loop and returns its result. Otherwise as ``call()``; when the
+        server stops, the coroutine is cancelled and this raises ``StateError``."""
+        if not asyncio.iscoroutine(coroutine):
+            hint = f"; call it: {_name(coroutine)}()" if inspect.iscoroutinefunction(coroutine) else ""
+            raise TypeError(f"{coroutine!r} is no coroutine{hint}")
+        try:
+            with self._lock:
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+                self._calls.add(future)
+        except StateError:
+            coroutine.close()
+            raise
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            if self._state is State.READY:
+                raise
+            raise StateError("the server stopped while the coroutine ran") from None
+        finally:
+            self._calls.discard(future)
+
+    def quiesce(self, timeout: float = 5.0) -> None:
+        """Waits until no exchange is running, nor a task behind one, and closes idle connections; then goes on.
+
+        New connections wait meanwhile, so that nothing is lost: what a test does before it resets its database.
+        Raises ``TimeoutError``, naming what is still running after ``timeout`` seconds; the server goes on then as
+        well. Otherwise as ``run_coroutine()``.
+        """
+        self._run(lambda service: service.quiesce(timeout))
+
+    def swap(self, app: Any, *, factory: bool = False, policy: StopPolicy | None = None) -> None:
+        """Puts another application behind the same address, and returns when the one before has shut down.
+
+        ``app`` and ``factory`` are as in ``Config``. It starts up first; requests that are running stay with their
+        application and have the deadlines of ``policy`` (``StopPolicy()``) to end. No connection is refused or lost.
+        Raises ``AppImportError`` or ``LifespanError``; the application before goes on then. Otherwise as ``call()``.
+        """
+        check_policy(policy)
+        target = load_app(app, factory)
+        self._run(lambda service: service.swap(target, contextvars.copy_context(), policy or StopPolicy()))
+        self.config = dataclasses.replace(self.config, app=app, factory=factory)
+
+    def restart(self, policy: StopPolicy | None = None) -> None:
+        """Shuts the application down and starts it up again (a factory makes a new one), behind the same address.
+
+        Connections wait meanwhile; none is refused. Running requests have the deadlines of ``policy``
+        (``StopPolicy()``) to end. Raises ``LifespanError`` when it doesn't start up again; the server stops then.
+        Otherwise as ``call()``.
+        """
+        check_policy(policy)
+        target = load_app(self.config.app, self.config.factory)
+        self._run(lambda service: service.restart(target, contextvars.copy_context(), policy or StopPolicy()))
+
+    def _run(self, make: Callable[[Service], Coroutine[Any, Any, None]]) -> None:
+        self._running_loop()
+        assert self._service is not None
+        self.run_coroutine(make(self._service))
+
+    def wait(self, timeout: float | None = None) -> StopReport:
+        """Waits until the server has stopped, whoever stops it; returns the report.
+
+        Raises ``TimeoutError`` when it still runs after ``timeout`` seconds, what ``start()`` raised when it failed,
+        ``StateError`` on the server's own event loop.
+        """
+        if self._loop is not None and threading.current_thread() is self._loop_thread():
+            raise StateError("this is the server's event loop: it would wait for itself")
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._state in (State.STOPPED, State.FAILED), timeout):
+                raise TimeoutError(f"the server is {self._state.value} after {timeout} s")
+            if self._failure is not None:
+                raise self._failure
+            return self._report or StopReport()
+
+    def wait_until(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
+        """Waits until ``predicate()`` is true, and returns what it returned.
+
+        It is called in the calling thread: at once, and after each exchange. Raises ``TimeoutError`` after
+        ``timeout`` seconds, ``StateError`` when the server isn't running any more, and what ``predicate`` raises.
+        """
+        if self._service is None:
+            raise StateError(f"the server is {self._state.value}: nothing will happen there")
+        self.call(self._service.watch_exchanges)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            seen = self._exchanges_seen
+            result = predicate()
+            if result:
+                return result
+            with self._changed:
+                while self._exchanges_seen == seen:
+                    if self._state is not State.READY:
+                        raise StateError(f"the server is {self._state.value}: what was waited for will not come")
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if left is not None and left <= 0:
+                        raise TimeoutError(f"what was waited for did not come in {timeout} s")
+                    self._changed.wait(left)
+
+    def _on_exchange(self) -> None:
+        with self._changed:
+            self._exchanges_seen += 1
+            self._changed.notify_all()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        loop = self._loop
+        if loop is None or self._state is not State.READY:
+            raise StateError(f"the server is {self._state.value}: nothing can be run on its event loop")
+        if threading.current_thread() is self._loop_thread():
+            raise StateError("this is the server's event loop: call the function, or await the coroutine, directly")
+        return loop
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", "it"))
