@@ -97,6 +97,12 @@ class PyEngine {
     add([&] { return net::BoundSocket::adopt(fd); });
   }
 
+  std::vector<int> filenos() const {
+    std::vector<int> numbers;
+    for (const net::BoundSocket& socket : sockets_) numbers.push_back(socket.fd());
+    return numbers;
+  }
+
   nb::list addresses() const {
     nb::list list;
     for (const net::Address& address : addresses_) list.append(to_object(address));
@@ -310,6 +316,14 @@ void bind_engine(nb::module_& module) {
            "Binds a TCP socket; port 0 takes a free one. Raises OSError.")
       .def("bind_unix", &PyEngine::bind_unix, nb::arg("path"), "Binds a Unix socket. Raises OSError.")
       .def("adopt", &PyEngine::adopt, nb::arg("fd"), "Takes a duplicate of a bound socket. Raises OSError.")
+      .def_prop_ro(
+          "filenos",
+          [](const PyEngine& engine) {
+            nb::list list;
+            for (const int number : engine.filenos()) list.append(number);
+            return list;
+          },
+          nb::sig("def filenos(self) -> list[int]"), "The descriptors of the sockets, before attach().")
       .def_prop_ro("addresses", &PyEngine::addresses, nb::sig("def addresses(self) -> list[tuple[str, int | None]]"),
                    "Where the sockets are bound.")
       .def_prop_ro("urls", &PyEngine::urls, nb::sig("def urls(self) -> list[str]"), "The same as URLs.")

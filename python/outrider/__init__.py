@@ -22,11 +22,13 @@ from outrider._exceptions import (
     ClientDisconnected,
     LifespanError,
     OutriderError,
+    ProcessError,
     ProtocolError,
     StartError,
     StateError,
 )
-from outrider._server import RequestRecord, Server
+from outrider._own_process import RequestRecord
+from outrider._server import Server
 from outrider._stop import StopPolicy, StopReport
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ __all__ = [
     "Config",
     "LifespanError",
     "OutriderError",
+    "ProcessError",
     "ProtocolError",
     "RequestRecord",
     "Server",

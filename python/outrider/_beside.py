@@ -171,6 +171,8 @@ class Beside:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop
+        if self.config.isolation == "process":
+            raise StateError("the server runs in a process of its own: nothing can be run on its event loop from here")
         if loop is None or self._state is not State.READY:
             raise StateError(f"the server is {self._state.value}: nothing can be run on its event loop")
         if threading.current_thread() is self._loop_thread():

@@ -15,7 +15,8 @@ from outrider._logs import LEVELS
 from outrider._uvicorn import take_uvicorn_options
 
 LIFESPANS = ("auto", "on", "off")
-ISOLATIONS = ("thread", "none")
+ISOLATIONS = ("thread", "none", "process")
+OUTPUTS = ("capture", "inherit")
 LOG_LEVELS = tuple(LEVELS)
 
 
@@ -51,6 +52,12 @@ class Config:
     server_header: bool = option(True, "send a Server field")
     date_header: bool = option(True, "send a Date field")
     isolation: str = option("thread", "where start() runs the application", choices=ISOLATIONS, cli=False)
+    output: str = option(
+        "capture",
+        "what becomes of the output of a server's process: Server.output, or the program's own",
+        choices=OUTPUTS,
+        cli=False,
+    )
     request_log: int = option(256, "how many requests Server.requests keeps", cli=False)
 
     request_line_bytes_max: int = option(16 * 1024, "bytes of a request line; more is answered 414", least=1)

@@ -19,6 +19,10 @@ class Engine:
         """Takes a duplicate of a bound socket. Raises OSError."""
 
     @property
+    def filenos(self) -> list[int]:
+        """The descriptors of the sockets, before attach()."""
+
+    @property
     def addresses(self) -> list[tuple[str, int | None]]:
         """Where the sockets are bound."""
 

@@ -8,6 +8,7 @@
     │   ├── BindError (OSError)     the address can't be bound or listened on; has .errno
     │   ├── AppImportError          the application can't be found, or isn't one
     │   └── LifespanError           the application's lifespan startup failed
+    ├── ProcessError                the server's process (isolation="process") ended unexpectedly
     ├── StateError (RuntimeError)   the call doesn't fit the server's state
     ├── ProtocolError (RuntimeError) the application sent a message that breaks the ASGI rules
     └── ClientDisconnected (OSError) the application sent to a client that has gone
@@ -38,6 +39,10 @@ class AppImportError(StartError):
 
 class LifespanError(StartError):
     """The application's lifespan startup raised, or answered ``lifespan.startup.failed``."""
+
+
+class ProcessError(OutriderError):
+    """The process of a server with ``isolation="process"`` ended though nobody had stopped it."""
 
 
 class StateError(OutriderError, RuntimeError):

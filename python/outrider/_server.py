@@ -17,7 +17,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from outrider._beside import Beside
 from outrider._config import Config
@@ -26,6 +26,7 @@ from outrider._exceptions import LifespanError, StartError, StateError, StoppedE
 from outrider._importer import load_app
 from outrider._logs import logger, set_level
 from outrider._loops import loop_factory
+from outrider._own_process import OwnProcess, RequestRecord
 from outrider._service import Service, bind_error, close_loop_resources
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
@@ -36,16 +37,7 @@ from outrider._uvicorn import UvicornNames
 ERRORS_MAX = 100
 
 
-class RequestRecord(NamedTuple):
-    """One request as ``Server.requests`` shows it; ``status`` is 0 when there was no response."""
-
-    method: str
-    path: str
-    status: int
-    ms: float
-
-
-class Server(UvicornNames, Beside):
+class Server(UvicornNames, Beside, OwnProcess):
     """A server over one application: ``start()`` it, know its ``url``, ``stop()`` it.
 
     ``with Server(config) as server:`` starts it beside the program, in a thread with an event loop of its own, and
@@ -69,6 +61,7 @@ class Server(UvicornNames, Beside):
         self._service: Service | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._child = None
         self._here: asyncio.Task[StopReport] | None = None
         self._stop_event: asyncio.Event | None = None
         self._stop_policy: StopPolicy | None = None
@@ -92,6 +85,10 @@ class Server(UvicornNames, Beside):
         as its cause; nothing is left running then. Raises ``StateError`` when it is started already, or when its
         ``isolation`` is ``"none"``: such a one runs on an event loop, with ``async with``.
         """
+        if self.config.isolation == "process":
+            _started.add(self)
+            self._start_process()
+            return self
         if self.config.isolation == "none":
             raise StateError("a server with isolation='none' runs on the caller's event loop: use 'async with'")
         self._begin_start(self._sockets)
@@ -168,8 +165,7 @@ class Server(UvicornNames, Beside):
     def _begin_start(self, sockets: Sequence[socket.socket] | None) -> None:
         """Takes the sockets and imports the application, in the caller's thread."""
         with self._changed:
-            if self._state in (State.STARTING, State.READY, State.DRAINING):
-                raise StateError(f"the server is {self._state.value}: stop it before it is started again")
+            self._check_startable()
             # should_exit that was set before the start holds, as in uvicorn: the application starts up and stops.
             self._exits_at_once = self._stop_policy is not None
             self._stop_began = 0.0
@@ -185,6 +181,10 @@ class Server(UvicornNames, Beside):
             raise failure from failure.__cause__
         assert self._engine is not None
         self._service = Service(self.config, self._engine, app, self._errors, self._on_exchange, self.request_stop)
+
+    def _check_startable(self) -> None:
+        if self._state in (State.STARTING, State.READY, State.DRAINING):
+            raise StateError(f"the server is {self._state.value}: stop it before it is started again")
 
     def _bind(self, sockets: Sequence[socket.socket] | None) -> None:
         config = self.config
@@ -336,6 +336,10 @@ class Server(UvicornNames, Beside):
         up, its startup is cancelled, and the start raises ``StateError``.
         """
         check_policy(policy)
+        if self._child is not None and self.config.isolation == "process":
+            self._stop_policy = policy or self._stop_policy or self._default_policy
+            self._child.request_stop(self._stop_policy)
+            return
         loop, event = self._loop, self._stop_event
         is_first = self._stop_policy is None
         self._stop_policy = policy or self._stop_policy or self._default_policy
@@ -366,6 +370,10 @@ class Server(UvicornNames, Beside):
         with self._changed:
             if self._state is State.CREATED:
                 self._set_state(State.STOPPED)
+        if self._child is not None and self.config.isolation == "process":
+            self._stop_policy = policy or self._stop_policy or self._default_policy
+            self._child.stop(self._stop_policy)
+            return self._report or StopReport()
         if self._state not in (State.STOPPED, State.FAILED):
             self.request_stop(policy)
             with self._changed:
@@ -494,8 +502,11 @@ class Server(UvicornNames, Beside):
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._state = State.STOPPED
+        child, self._child = self._child, None
         self._loop = self._stop_event = self._thread = None
         self._calls = set()
+        if child is not None:
+            child.abandon()
         if self._engine is not None:
             self._engine.close()
 

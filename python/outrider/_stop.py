@@ -70,8 +70,8 @@ class StopReport:
     spite of being cancelled, and were left behind. ``held_up`` names the exchanges that were running when the grace
     was over, with their age: ``"GET /slow (5.2 s)"``. ``elapsed`` is in seconds: from the request to stop to the end,
     lifespan included. ``lifespan`` is ``"completed"``, ``"failed"``, ``"timed out"``, ``"off"`` when the application
-    has none, ``"pending"`` while the stop is still under way (``Server.stop()`` in a handler); ``lifespan_error`` is
-    the exception behind ``"failed"``.
+    has none, ``"pending"`` while the stop is still under way (``Server.stop()`` in a handler), ``"killed"`` when a
+    server's process had to be terminated; ``lifespan_error`` is the exception behind ``"failed"``.
     """
 
     completed: int = 0

@@ -263,7 +263,7 @@ def test_lifespan_on_makes_an_application_without_one_fail() -> None:
         {"lifespan": True},
         {"loop": 3},
         {"isolation": None},
-        {"isolation": "process"},
+        {"isolation": "somewhere"},
         {"root_path": 3},
         {"access_log": "yes"},
         {"backlog": 0},

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""The parent's side of ``isolation="process"``: a fresh interpreter that serves on our socket (``_child.py``)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from outrider._config import Config
+from outrider._exceptions import AppImportError, BindError, LifespanError, ProcessError, StartError
+from outrider._stop import StopPolicy
+
+# What Server.output keeps: the last of it.
+OUTPUT_BYTES_MAX = 64 * 1024
+# Past the deadlines of a stop: for the interpreter to end, and then to be terminated before it is killed.
+_END_SECONDS = 2.0
+_TERMINATE_SECONDS = 1.0
+# Options that are the parent's affair.
+_NOT_PASSED_ON = ("app", "host", "port", "uds", "fd", "isolation", "output")
+
+# The program's own sys.path, and nothing of its environment changed.
+_BOOTSTRAP = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
+    "from outrider._child import main; sys.exit(main(sys.argv[1:3]))"
+)
+
+Message = dict[str, Any]
+
+
+def check_importable(config: Config) -> None:
+    """Raises ``AppImportError`` or ``TypeError`` for what a fresh interpreter can't be told."""
+    what = "isolation='process' serves in a fresh interpreter, which must import the application by name"
+    if not isinstance(config.app, str):
+        raise AppImportError(
+            f"{what}: pass 'package.module:name' instead of {config.app!r}, or the name of a function that makes it, "
+            "with factory=True"
+        )
+    if config.app.startswith("__main__:"):
+        raise AppImportError(f"{what}: {config.app!r} is in the program itself; move it into a module of its own")
+    if not isinstance(config.loop, str):
+        raise TypeError(f"{what}, and its event loop, too: loop={config.loop!r} must be a name, 'module:factory'")
+
+
+class Child:
+    """One child process. ``on_message`` gets what it reports, ``on_end`` its return code; both on a thread of ours."""
+
+    def __init__(
+        self, config: Config, fds: list[int], on_message: Callable[[Message], None], on_end: Callable[[int], None]
+    ) -> None:
+        control_read, control_write = os.pipe()
+        report_read, report_write = os.pipe()
+        is_captured = config.output == "capture"
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _BOOTSTRAP, str(control_read), str(report_write), json.dumps(sys.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if is_captured else None,
+                stderr=subprocess.STDOUT if is_captured else None,
+                pass_fds=(control_read, report_write, *fds),
+                start_new_session=True,  # Ctrl-C is for the program, which decides about its server
+            )
+        except BaseException:
+            os.close(control_write)
+            os.close(report_read)
+            raise
+        finally:
+            os.close(control_read)
+            os.close(report_write)
+        self._control = open(control_write, "w", encoding="utf-8")  # noqa: SIM115 - closed at the end
+        self._report = open(report_read, encoding="utf-8")  # noqa: SIM115
+        self._on_message = on_message
+        self._on_end = on_end
+        self._output = bytearray()
+        self._reader: threading.Thread | None = None
+        if self._process.stdout is not None:
+            self._reader = threading.Thread(target=self._drain, args=(self._process.stdout,), daemon=True)
+            self._reader.start()
+        options = {
+            spec.name: getattr(config, spec.name)
+            for spec in dataclasses.fields(config)
+            if spec.name not in _NOT_PASSED_ON
+        }
+        self._send({"app": config.app, "options": options, "fds": fds})
+        self._watcher = threading.Thread(target=self._watch, name=f"outrider process {self.pid}", daemon=True)
+        self._watcher.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        return bytes(self._output).decode("utf-8", "replace")
+
+    def request_stop(self, policy: StopPolicy) -> None:
+        self._send({"stop": dataclasses.asdict(policy)})
+
+    def stop(self, policy: StopPolicy) -> None:
+        """Graceful by the policy, then terminated, then killed, with all that it started; returns when it is gone."""
+        self.request_stop(policy)
+        seconds = policy.grace + policy.disconnect + policy.cancel + policy.lifespan + _END_SECONDS
+        for number, patience in ((None, seconds), (signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, None)):
+            if number is not None:
+                self._signal(number)
+            self._watcher.join(patience)
+            if not self._watcher.is_alive():
+                return
+
+    def abandon(self) -> None:
+        """In a forked child: lets go of the pipe by which the process knows that we are there."""
+        self._control.close()
+
+    def _send(self, message: Message) -> None:
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it has ended; _watch() says so
+            print(json.dumps(message), file=self._control, flush=True)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def _drain(self, pipe: BinaryIO) -> None:
+        """So that a child that prints a lot never waits for us."""
+        with pipe:
+            while chunk := os.read(pipe.fileno(), 16 * 1024):
+                self._output += chunk
+                del self._output[:-OUTPUT_BYTES_MAX]
+
+    def _watch(self) -> None:
+        with self._report:
+            for line in self._report:
+                self._on_message(json.loads(line))
+        code = self._process.wait()
+        self._signal(signal.SIGKILL)  # what it started and left behind
+        if self._reader is not None:
+            self._reader.join(_END_SECONDS)
+        with contextlib.suppress(BrokenPipeError):
+            self._control.close()
+        self._on_end(code)
+
+
+def failure_of(message: Message) -> StartError:
+    """The exception that the child raised when it started, with its traceback as the cause."""
+    kinds = {kind.__name__: kind for kind in (AppImportError, BindError, LifespanError)}
+    error = kinds.get(message["type"], StartError)(message["message"])
+    error.__cause__ = ProcessError("in the server's process:\n" + message["traceback"])
+    return error
+
+
+def describe_end(code: int, output: str) -> str:
+    """How the process ended, and the last of what it said."""
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+    tail = "".join(output.splitlines(keepends=True)[-10:]).strip()
+    return f"the server's process {how}" + (f"; the last of its output:\n{tail}" if tail else "")

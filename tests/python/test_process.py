@@ -1,0 +1,174 @@
+"""isolation="process": a server in a fresh interpreter, on the program's socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import outrider
+import pytest
+from wire_client import WireClient
+
+Eventually = Callable[[Callable[[], bool]], None]
+
+APP = "apps.in_process:app"
+
+
+def serve(app: Any = APP, **options: Any) -> outrider.Server:
+    return outrider.serve(app, isolation="process", **options)
+
+
+def is_alive(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+def test_a_server_in_a_process_of_its_own_answers_and_reports() -> None:
+    with serve() as server:
+        with WireClient(server) as client:
+            pid = int(client.get().body)
+        assert pid != os.getpid()
+        assert server.state == "ready" and server.poll() is None
+        port = server.port
+    report = server.stop()
+    assert report.lifespan == "completed"
+    assert server.poll() == report == server.wait()
+    assert [record.path for record in server.requests] == ["/"]
+    assert "shut down" in server.output
+    assert not is_alive(pid)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+    with serve(port=port) as server, WireClient(server) as client:
+        assert client.get().status == 200
+
+
+def test_a_factory_and_a_unix_socket_are_served(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with serve("apps.in_process:make", factory=True, uds=path) as server, WireClient(server) as client:
+        assert client.get().status == 200
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize(
+    ("app", "kind", "words"),
+    [
+        ("no_such_module:app", outrider.AppImportError, "no module 'no_such_module'"),
+        ("apps.in_process:no_startup", outrider.LifespanError, "no database"),
+        ("apps.in_process:never_ready", outrider.StartError, "exited with 7"),
+    ],
+)
+def test_a_start_that_fails_raises_what_the_child_raised(app: str, kind: type[Exception], words: str) -> None:
+    server = serve(app)
+    with pytest.raises(kind, match=words) as caught:
+        server.start()
+    assert server.state == "failed"
+    if kind is outrider.LifespanError:
+        assert "OSError: no database" in str(caught.value.__cause__)
+    with pytest.raises(kind):
+        server.poll()
+
+
+def test_an_exception_in_a_factory_comes_with_its_traceback() -> None:
+    with pytest.raises(outrider.AppImportError, match="no luck") as caught:
+        serve("apps.in_process:fail", factory=True).start()
+    assert "in fail" in str(caught.value.__cause__)
+
+
+def test_what_cannot_be_imported_there_is_refused_with_what_to_do() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+    with pytest.raises(outrider.AppImportError, match=r"pass 'package\.module:name'"):
+        serve(app).start()
+    with pytest.raises(outrider.AppImportError, match="move it into a module"):
+        serve("__main__:app").start()
+
+
+def test_a_taken_port_is_found_out_before_there_is_a_process() -> None:
+    with serve() as first, pytest.raises(outrider.BindError, match=str(first.port)):
+        serve(port=first.port).start()
+
+
+def test_a_crash_is_noticed_and_told_with_the_last_output() -> None:
+    server = serve().start()
+    with WireClient(server) as client:
+        client.send(b"GET /crash HTTP/1.1\r\nhost: a\r\n\r\n")
+        with pytest.raises(outrider.ProcessError, match=r"(?s)ended by SIGKILL.*about to crash"):
+            server.wait(20)
+    with pytest.raises(outrider.ProcessError):
+        server.poll()
+    assert server.state == "failed"
+    assert server.stop().lifespan == "off"
+    assert server.start().state == "ready"
+    server.stop()
+
+
+def test_output_is_kept_bounded_and_never_holds_the_server_up() -> None:
+    with serve() as server, WireClient(server) as client:
+        for _ in range(3):
+            assert client.get("/print").status == 200
+    assert 60_000 < len(server.output) <= 64 * 1024
+
+
+def test_what_the_server_started_ends_with_it(eventually: Eventually) -> None:
+    with serve() as server, WireClient(server) as client:
+        grandchild = int(client.get("/child").body)
+        assert is_alive(grandchild)
+    eventually(lambda: not is_alive(grandchild))
+
+
+def test_a_handler_that_hangs_is_left_and_the_stop_ends() -> None:
+    with serve() as server, WireClient(server) as client:
+        client.send(b"GET /hang HTTP/1.1\r\nhost: a\r\n\r\n")
+        with WireClient(server) as other:
+            pid = int(other.get().body)
+        report = server.stop(outrider.StopPolicy(grace=0.01, disconnect=0.01, cancel=0.01))
+    assert report.abandoned == 1 or report.aborted == 1
+    assert not is_alive(pid)
+
+
+def test_a_stopped_process_is_killed() -> None:
+    server = serve().start()
+    with WireClient(server) as client:
+        pid = int(client.get().body)
+    os.kill(pid, signal.SIGSTOP)
+    report = server.stop(outrider.StopPolicy(grace=0, disconnect=0, cancel=0, lifespan=0))
+    assert report.lifespan == "killed"
+    assert not is_alive(pid)
+
+
+def test_the_process_ends_when_its_parent_is_killed(eventually: Eventually) -> None:
+    program = (
+        "import os, sys, outrider, urllib.request\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"server = outrider.serve({APP!r}, isolation='process').start()\n"
+        "print(urllib.request.urlopen(server.url).read().decode(), flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pid = int(done.stdout)
+    eventually(lambda: not is_alive(pid))
+
+
+def test_nothing_can_be_run_on_its_loop_from_here() -> None:
+    with serve() as server, pytest.raises(outrider.StateError, match="process of its own"):
+        server.call(os.getpid)
+
+
+def test_async_with_starts_and_stops_it() -> None:
+    async def main() -> outrider.Server:
+        async with serve() as server:
+            assert server.state == "ready"
+        return server
+
+    assert asyncio.run(main()).state == "stopped"
