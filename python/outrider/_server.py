@@ -75,6 +75,7 @@ class Server(UvicornNames, Beside, OwnProcess):
         self._saved_level: int | None = None
         self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
         self._saved_signals: dict[int, Any] = {}
+        self._signals_seen = 0
 
     # --- start ------------------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ class Server(UvicornNames, Beside, OwnProcess):
         """Serves in the calling thread until a signal, ``should_exit`` or ``stop()``; returns the report.
 
         In the main thread SIGINT and SIGTERM are handled while it runs (``install_signal_handlers()``): the first
-        stops with the grace of ``StopPolicy.production()``, a second one at once. ``sockets`` are served instead of
+        stops with the grace of ``StopPolicy.production()``, a second one takes that away, a third cuts everything off. ``sockets`` are served instead of
         the configured address; they stay the caller's. Raises what ``start()`` raises; a stop before the
         application has started cancels its startup.
         """

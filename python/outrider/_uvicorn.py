@@ -63,6 +63,7 @@ class UvicornNames:
     _loop: asyncio.AbstractEventLoop | None
     _force_exit: bool
     _saved_signals: dict[int, Any]
+    _signals_seen: int
 
     def request_stop(self, policy: StopPolicy | None = None) -> None:
         """See ``Server.request_stop``."""
@@ -102,15 +103,20 @@ class UvicornNames:
 
     def install_signal_handlers(self) -> None:
         """Called by ``run()`` in the main thread; override it to leave the signals alone."""
+        self._signals_seen = 0
         for number in (signal.SIGINT, signal.SIGTERM):
             self._saved_signals[number] = signal.signal(number, self.handle_exit)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The signal handler: the first signal stops, a second one at once."""
-        if self.should_exit:
-            self.force_exit = True
-        else:
+        """The signal handler: the first signal stops with all the grace, a second one takes that away (what runs is
+        told, and after half a second cancelled), a third cuts everything off."""
+        self._signals_seen += 1
+        if self._signals_seen == 1:
             self.should_exit = True
+        elif self._signals_seen == 2:
+            self.request_stop(StopPolicy(grace=0.0))
+        else:
+            self.force_exit = True
 
     def _restore_signal_handlers(self) -> None:
         for number, handler in self._saved_signals.items():

@@ -33,6 +33,14 @@ void on_signal(int) {
   if (fd >= 0) wake(fd, kSignal);
 }
 
+// The first stops as configured, the second takes the grace away, the third everything.
+StopPolicy policy_for(int signals, const StopPolicy& configured) {
+  if (signals == 1) return configured;
+  StopPolicy without_grace = StopPolicy::beside_program();
+  without_grace.grace = {};
+  return signals == 2 ? without_grace : StopPolicy::immediate();
+}
+
 }  // namespace
 
 Foreground::Foreground() : handled_{{{SIGINT, false, {}}, {SIGTERM, false, {}}}} {
@@ -80,7 +88,7 @@ StopReport Foreground::run(ServerState& server) {
     char what = 0;
     while (::read(read_end_, &what, 1) == 1) {
       if (what == kEnd) return server.wait();
-      server.request_stop(++signals == 1 ? server.default_policy() : StopPolicy::immediate());
+      server.request_stop(policy_for(++signals, server.default_policy()));
     }
   }
   return server.wait();

@@ -706,6 +706,43 @@ def test_run_stops_at_a_signal_and_returns(tmp_path: Path, number: signal.Signal
     assert process.returncode == 0
 
 
+def test_a_second_signal_takes_the_grace_away_and_a_third_cuts_off(tmp_path: Path) -> None:
+    # One request lets its cancellation pass, one ignores everything.
+    (tmp_path / "main.py").write_text(
+        "import asyncio, outrider\n"
+        "async def app(scope, receive, send):\n"
+        "    print('begun', flush=True)\n"
+        "    while True:\n"
+        "        try:\n"
+        "            await asyncio.sleep(1000)\n"
+        "        except asyncio.CancelledError:\n"
+        "            print('cancelled', flush=True)\n"
+        "            if scope['path'] == '/polite':\n"
+        "                raise\n"
+        "report = outrider.run(app, port=0, lifespan='off', access_log=False)\n"
+        "print(report.cancelled, report.aborted, report.abandoned, flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "main.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None and process.stdout is not None
+    port = int(process.stderr.readline().rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as one, socket.create_connection(("127.0.0.1", port)) as two:
+        for path, client in (("/polite", one), ("/stubborn", two)):
+            client.sendall(f"GET {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+            assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(ConnectionRefusedError):  # until it has been seen
+            while True:
+                socket.create_connection(("127.0.0.1", port)).close()
+        process.send_signal(signal.SIGINT)
+        assert [process.stdout.readline() for _ in range(2)] == ["cancelled\n"] * 2
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+    assert output.splitlines()[-1] == "1 1 1"
+    assert process.returncode == 0
+
+
 def test_a_process_that_ends_without_stop_runs_the_lifespans_shutdown(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(FOREGROUND + "server = outrider.serve(app).start()\n")
     done = subprocess.run(
