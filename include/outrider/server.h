@@ -83,9 +83,9 @@ class Server {
 [[nodiscard]] Server serve(const App& app, Config config = {});
 
 /// Serves until SIGINT or SIGTERM, which it handles for that time (one that was ignored stays so), or until a
-/// handler calls Request::stop_server(). The first signal stops by the policy, a second one takes the grace away (what
-/// runs is told, and after half a second cancelled), a third cuts everything off. Throws what
-/// serve() throws, and Error(State) when another thread is in run() already.
+/// handler calls Request::stop_server(). The first signal stops by the policy, a second one takes the grace away
+/// (what runs is told, and after half a second cancelled), a third cuts everything off. Throws what serve() throws,
+/// and Error(State) when another thread is in run() already.
 StopReport run(const App& app, Config config = {});
 
 }  // namespace outrider

@@ -125,9 +125,9 @@ class Server(UvicornNames, Beside, OwnProcess):
         """Serves in the calling thread until a signal, ``should_exit`` or ``stop()``; returns the report.
 
         In the main thread SIGINT and SIGTERM are handled while it runs (``install_signal_handlers()``): the first
-        stops with the grace of ``StopPolicy.production()``, a second one takes that away, a third cuts everything off. ``sockets`` are served instead of
-        the configured address; they stay the caller's. Raises what ``start()`` raises; a stop before the
-        application has started cancels its startup.
+        stops with the grace of ``StopPolicy.production()``, a second one takes that away, a third cuts everything
+        off. ``sockets`` are served instead of the configured address; they stay the caller's. Raises what ``start()``
+        raises; a stop before the application has started cancels its startup.
         """
         factory = self._prepare_foreground(sockets)
         context = contextvars.copy_context()
