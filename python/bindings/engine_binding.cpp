@@ -224,6 +224,8 @@ class PyEngine {
     if (loop_ == nullptr) return;
     if (getpid() != process_) {
       // In a forked child the event queue is still the parent's: closing watchers would make the parent deaf.
+      for (net::BoundSocket& socket : sockets_) socket.close_after_fork();
+      loop_->close_descriptors_after_fork();
       (void)host_.release();
       (void)engine_.release();
       (void)application_.release();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "loop/loop.h"
 
+#include <unistd.h>
+
 #include "base/check.h"
 #include "loop/mailbox.h"
 #include "outrider/error.h"
@@ -59,6 +61,15 @@ void Loop::run() {
 }
 
 void Loop::stop() { uv_stop(&raw_); }
+
+void Loop::close_descriptors_after_fork() {
+  const auto close_one = [](uv_handle_t* handle, void*) {
+    uv_os_fd_t fd = -1;
+    if (uv_fileno(handle, &fd) == 0) ::close(fd);
+  };
+  uv_walk(&raw_, close_one, nullptr);
+  ::close(uv_backend_fd(&raw_));
+}
 
 std::chrono::milliseconds Loop::pass() {
   if (is_in_pass_) return std::chrono::milliseconds(-1);

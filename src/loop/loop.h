@@ -50,6 +50,10 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
+  /// In a forked child, where the event queue is still the parent's too: closes the child's copies of all descriptors
+  /// without touching the queue. Nothing but this may be called there, the destructor included: leave the loop be.
+  void close_descriptors_after_fork();
+
   /// Runs until stop(). The calling thread becomes the loop's thread.
   void run();
   /// Makes run() return after the pass that is under way.

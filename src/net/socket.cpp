@@ -80,6 +80,11 @@ BoundSocket::~BoundSocket() {
 
 int BoundSocket::release() { return std::exchange(fd_, -1); }
 
+void BoundSocket::close_after_fork() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  path_to_unlink_.clear();
+}
+
 void BoundSocket::unlink_path() {
   if (path_to_unlink_.empty()) return;
   const std::string path = std::exchange(path_to_unlink_, {});

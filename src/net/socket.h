@@ -38,6 +38,8 @@ class BoundSocket {
   int fd() const { return fd_; }
   const Address& address() const { return address_; }
 
+  /// In a forked child: closes its copy of the descriptor, and leaves the file of a Unix socket to the parent.
+  void close_after_fork();
   /// Gives the descriptor away (to the loop's handle, which closes it).
   int release();
   /// Removes the file of a Unix socket that this object made. Idempotent.

@@ -756,14 +756,31 @@ def test_a_forked_child_ends_and_the_parents_server_goes_on(tmp_path: Path) -> N
     (tmp_path / "main.py").write_text(
         FOREGROUND
         + """
-import os, urllib.request
+import os, socket, urllib.request
 server = outrider.serve(app).start()
+idle = socket.create_connection(("127.0.0.1", server.port))
+idle.sendall(b"GET / HTTP/1.1\\r\\nhost: a\\r\\n\\r\\n")
+idle.recv(65536)
+
+def sockets():
+    found = set()
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            found.add(os.readlink("/proc/self/fd/" + entry))
+        except FileNotFoundError:
+            pass
+    return {name for name in found if name.startswith("socket:")}
+
+before = sockets()
 child = os.fork()
 if child == 0:
-    print(server.state, flush=True)
+    # The listener and the server's end of the connection; what is left is the client's and asyncio's own.
+    print(server.state, len(before) - len(sockets()), flush=True)
     sys.exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 print(urllib.request.urlopen(server.url).read(), flush=True)
+idle.sendall(b"GET / HTTP/1.1\\r\\nhost: a\\r\\n\\r\\n")
+assert idle.recv(65536).endswith(b"hello")
 server.stop()
 """
     )
@@ -775,7 +792,7 @@ server.stop()
         timeout=20,
         check=True,
     )
-    assert done.stdout.splitlines() == ["stopped", "7", "b'hello'", "shut down"]
+    assert done.stdout.splitlines() == ["stopped 2", "7", "b'hello'", "shut down"]
 
 
 def test_a_server_for_the_callers_loop_cannot_be_started_beside_it() -> None:
