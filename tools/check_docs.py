@@ -1,7 +1,8 @@
 """The documents are true about the repository: relative links lead somewhere, and each path they name exists.
 
-So does each Python test they name (`test_something`). A path is what stands in backticks and begins with one of the top folders, like `src/loop/loop.h`. Wildcards and
-placeholders (*, <name>, 3.X) are left alone; `x.{h,cpp}` stands for both. Run: python3 tools/check_docs.py
+So does each Python test they name (`test_something`). A path is what stands in backticks and begins with one of the top
+folders, like `src/loop/loop.h`. Wildcards and placeholders (*, <name>, 3.X) are left alone; `x.{h,cpp}` stands for
+both. Run: python3 tools/check_docs.py
 """
 
 from __future__ import annotations
