@@ -103,11 +103,25 @@ bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
   return added && PySet_Add(tasks_.get(), task.get()) == 0;
 }
 
+void AsgiApplication::detach() {
+  is_detached_ = true;
+  if (PySet_GET_SIZE(tasks_.get()) == 0) let_go();
+}
+
+void AsgiApplication::let_go() {
+  app_.clear();
+  context_.clear();
+  on_exception_.clear();
+  on_incomplete_.clear();
+  as_coroutine_.clear();
+}
+
 void AsgiApplication::on_task_done(AsgiExchange& exchange, PyObject* task) {
   if (PySet_GET_SIZE(tasks_.get()) > 0 && PySet_Discard(tasks_.get(), task) < 0) PyErr_Clear();
   PyRef exception = PyRef::steal(PyObject_CallOneArg(exception_method_.get(), task));
   if (!exception) exception = take_exception();  // CancelledError
   exchange.on_application_end(exception.get());
+  if (is_detached_ && PySet_GET_SIZE(tasks_.get()) == 0) let_go();
 }
 
 bool AsgiApplication::is_disconnection(PyObject* exception) const {

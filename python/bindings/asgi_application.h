@@ -42,6 +42,11 @@ class AsgiApplication final : public http::Application {
     if (--references_ == 0) delete this;
   }
 
+  /// The server is done with it: lets go of what leads back to the server, at once or when the last task has ended.
+  /// An exception that the server keeps has the frames of its request, these have receive(), and that has this
+  /// object: a cycle that the garbage collector can't see.
+  void detach();
+
   // http::Application
   void on_request(http::Exchange& exchange) override;
 
@@ -60,6 +65,7 @@ class AsgiApplication final : public http::Application {
 
  private:
   ~AsgiApplication() override = default;
+  void let_go();
   bool start(PyObject* receive, http::Exchange& exchange);
   bool is_disconnection(PyObject* exception) const;
 
@@ -67,6 +73,7 @@ class AsgiApplication final : public http::Application {
       protocol_error_;
   PyRef tasks_;
   int references_ = 1;  // changed under the GIL
+  bool is_detached_ = false;
   unsigned long thread_ = PyThread_get_thread_ident();
   PyRef done_method_;       // asyncio.Task.done, unbound
   PyRef exception_method_;  // asyncio.Task.exception, unbound

@@ -57,7 +57,10 @@ void set_limits(Limits& limits, const nb::dict& values) {
 }
 
 struct Release {
-  void operator()(AsgiApplication* application) const { application->release(); }
+  void operator()(AsgiApplication* application) const {
+    application->detach();
+    application->release();
+  }
 };
 
 // Targets are bytes of any kind.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -161,6 +163,26 @@ def test_a_task_that_swallows_its_cancellation_is_reported() -> None:
     ends.set()
     assert report.abandoned == 1
     assert "1 abandoned" in str(report)
+
+
+def test_a_stopped_server_is_garbage_whatever_its_application_let_out() -> None:
+    async def raises(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/waits":
+            await asyncio.sleep(NEVER)
+        raise ValueError("no luck")
+
+    server = outrider.serve(raises, lifespan="off").start()
+    with WireClient(server) as one, WireClient(server) as other:
+        assert one.get().status == 500
+        other.send(b"GET /waits HTTP/1.1\r\nhost: a\r\n\r\n")
+        while not server.call(lambda: any(task.get_name() == "/waits" for task in asyncio.all_tasks())):
+            pass
+        server.stop(QUICK)
+    assert len(server.errors) == 2
+    alive = weakref.ref(server)
+    del server
+    gc.collect()
+    assert alive() is None
 
 
 def test_elapsed_is_the_whole_time_of_the_stop() -> None:
