@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from outrider._config import Config
 from outrider._exceptions import StateError
 from outrider._importer import load_app
+from outrider._process import Child
 from outrider._service import Service
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
@@ -36,6 +37,7 @@ class Beside:
     _report: StopReport | None
     _calls: set[concurrent.futures.Future[Any]]
     _exchanges_seen: int
+    _child: Child | None
 
     def _loop_thread(self) -> threading.Thread | None:
         raise NotImplementedError
@@ -171,7 +173,7 @@ class Beside:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop
-        if self.config.isolation == "process":
+        if self._child is not None:
             raise StateError("the server runs in a process of its own: nothing can be run on its event loop from here")
         if loop is None or self._state is not State.READY:
             raise StateError(f"the server is {self._state.value}: nothing can be run on its event loop")

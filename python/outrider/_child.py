@@ -52,7 +52,8 @@ def main(arguments: list[str]) -> int:
 
 def _send(report: TextIO, message: dict[str, Any]) -> None:
     with contextlib.suppress(BrokenPipeError, ValueError):  # the parent has gone
-        print(json.dumps(message), file=report, flush=True)
+        report.write(json.dumps(message) + "\n")  # in one piece: two threads report
+        report.flush()
 
 
 def _tell_ready(server: Any, report: TextIO) -> None:

@@ -36,6 +36,7 @@ class OwnProcess:
     _engine: Engine | None
     _sockets: Sequence[Any] | None
     _child: Child | None
+    _child_output: str
     _stop_policy: StopPolicy | None
     _stop_began: float
 
@@ -66,6 +67,7 @@ class OwnProcess:
             self._failure = self._report = None
             self._records = []
             self._stop_began = 0.0
+            self._stop_policy = None
         try:
             check_importable(self.config)
             self._bind(self._sockets)
@@ -94,13 +96,13 @@ class OwnProcess:
                 self._report = StopReport(**fields)
                 self._records = [RequestRecord(*record) for record in message["requests"]]
 
-    def _on_child_end(self, code: int) -> None:
-        assert self._child is not None and self._engine is not None
+    def _on_child_end(self, code: int, output: str) -> None:
+        assert self._engine is not None
         self._engine.close()
         was_asked = self._stop_policy is not None
         with self._changed:
             if self._failure is None and self._report is None:
-                text = describe_end(code, self._child.output)
+                text = describe_end(code, output)
                 if was_asked:
                     self._report = StopReport(lifespan="killed")
                 elif self._state is State.STARTING:
@@ -108,6 +110,7 @@ class OwnProcess:
                 else:
                     self._failure = ProcessError(text)
             self._stop_policy = None
+            self._child_output, self._child = output, None
             self._set_state(State.FAILED if self._failure is not None else State.STOPPED)
 
     def poll(self) -> StopReport | None:
@@ -120,4 +123,5 @@ class OwnProcess:
     @property
     def output(self) -> str:
         """The last 64 KiB of what the server's process wrote (``isolation="process"``, ``output="capture"``)."""
-        return self._child.output if self._child is not None else ""
+        child = self._child
+        return child.output if child is not None else self._child_output

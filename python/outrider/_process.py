@@ -50,10 +50,11 @@ def check_importable(config: Config) -> None:
 
 
 class Child:
-    """One child process. ``on_message`` gets what it reports, ``on_end`` its return code; both on a thread of ours."""
+    """One child process. ``on_message`` gets what it reports, ``on_end`` its return code and the last of its
+    output; both are called on threads of ours, perhaps before the constructor has returned."""
 
     def __init__(
-        self, config: Config, fds: list[int], on_message: Callable[[Message], None], on_end: Callable[[int], None]
+        self, config: Config, fds: list[int], on_message: Callable[[Message], None], on_end: Callable[[int, str], None]
     ) -> None:
         control_read, control_write = os.pipe()
         report_read, report_write = os.pipe()
@@ -89,6 +90,8 @@ class Child:
             if spec.name not in _NOT_PASSED_ON
         }
         self._send({"app": config.app, "options": options, "fds": fds})
+        self._reports = threading.Thread(target=self._read_reports, daemon=True)
+        self._reports.start()
         self._watcher = threading.Thread(target=self._watch, name=f"outrider process {self.pid}", daemon=True)
         self._watcher.start()
 
@@ -120,7 +123,8 @@ class Child:
 
     def _send(self, message: Message) -> None:
         with contextlib.suppress(BrokenPipeError, ValueError):  # it has ended; _watch() says so
-            print(json.dumps(message), file=self._control, flush=True)
+            self._control.write(json.dumps(message) + "\n")  # in one piece: several threads may stop the server
+            self._control.flush()
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -133,17 +137,21 @@ class Child:
                 self._output += chunk
                 del self._output[:-OUTPUT_BYTES_MAX]
 
-    def _watch(self) -> None:
+    def _read_reports(self) -> None:
         with self._report:
             for line in self._report:
-                self._on_message(json.loads(line))
+                with contextlib.suppress(json.JSONDecodeError):  # it was killed in the middle of a line
+                    self._on_message(json.loads(line))
+
+    def _watch(self) -> None:
         code = self._process.wait()
-        self._signal(signal.SIGKILL)  # what it started and left behind
+        self._signal(signal.SIGKILL)  # what it started and left behind, which may hold our pipes open
+        self._reports.join(_END_SECONDS)
         if self._reader is not None:
             self._reader.join(_END_SECONDS)
         with contextlib.suppress(BrokenPipeError):
             self._control.close()
-        self._on_end(code)
+        self._on_end(code, self.output)
 
 
 def failure_of(message: Message) -> StartError:

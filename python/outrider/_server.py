@@ -62,6 +62,7 @@ class Server(UvicornNames, Beside, OwnProcess):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._child = None
+        self._child_output = ""
         self._here: asyncio.Task[StopReport] | None = None
         self._stop_event: asyncio.Event | None = None
         self._stop_policy: StopPolicy | None = None
@@ -337,9 +338,11 @@ class Server(UvicornNames, Beside, OwnProcess):
         up, its startup is cancelled, and the start raises ``StateError``.
         """
         check_policy(policy)
-        if self._child is not None and self.config.isolation == "process":
-            self._stop_policy = policy or self._stop_policy or self._default_policy
-            self._child.request_stop(self._stop_policy)
+        child = self._child
+        if child is not None:
+            if self._state in (State.STARTING, State.READY):
+                self._stop_policy = policy or self._stop_policy or self._default_policy
+                child.request_stop(self._stop_policy)
             return
         loop, event = self._loop, self._stop_event
         is_first = self._stop_policy is None
@@ -371,10 +374,10 @@ class Server(UvicornNames, Beside, OwnProcess):
         with self._changed:
             if self._state is State.CREATED:
                 self._set_state(State.STOPPED)
-        if self._child is not None and self.config.isolation == "process":
+        child = self._child
+        if child is not None and self._state in (State.STARTING, State.READY):
             self._stop_policy = policy or self._stop_policy or self._default_policy
-            self._child.stop(self._stop_policy)
-            return self._report or StopReport()
+            child.stop(self._stop_policy)
         if self._state not in (State.STOPPED, State.FAILED):
             self.request_stop(policy)
             with self._changed:

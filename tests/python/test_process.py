@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,31 @@ def test_a_crash_is_noticed_and_told_with_the_last_output() -> None:
         server.poll()
     assert server.state == "failed"
     assert server.stop().lifespan == "off"
-    assert server.start().state == "ready"
-    server.stop()
+
+
+@pytest.mark.parametrize("path", [b"/crash", b"/fork-and-crash"])
+def test_a_server_that_crashed_can_be_started_again_and_crash_again(path: bytes) -> None:
+    server = serve()
+    for _ in range(2):
+        server.start()
+        with WireClient(server) as client:
+            client.send(b"GET " + path + b" HTTP/1.1\r\nhost: a\r\n\r\n")
+            with pytest.raises(outrider.ProcessError, match="ended by SIGKILL"):
+                server.wait(20)
+        server.stop()
+    assert server.start().stop().lifespan == "completed"
+
+
+def test_a_process_is_stopped_by_several_threads_at_once() -> None:
+    server = serve().start()
+    reports: list[outrider.StopReport] = []
+    threads = [threading.Thread(target=lambda: reports.append(server.stop())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(reports) == 8 and set(reports) == {server.stop()}
+    assert reports[0].lifespan == "completed"
 
 
 def test_output_is_kept_bounded_and_never_holds_the_server_up() -> None:

@@ -27,6 +27,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         print("x" * 1_000_000, flush=True)
     if scope["path"] == "/child":
         body = str(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]).pid)
+    if scope["path"] == "/fork-and-crash" and os.fork() > 0:
+        os.kill(os.getpid(), 9)
     if scope["path"] == "/hang":
         while True:
             with contextlib.suppress(asyncio.CancelledError):
