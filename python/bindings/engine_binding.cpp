@@ -190,11 +190,11 @@ class PyEngine {
     if (engine_ != nullptr) engine_->go_on();
   }
 
-  // callback(["GET /slow (5.2 s)", ...]) when a drain has lasted for five seconds.
-  void on_held_up(nb::object callback) {
+  // callback(["GET /slow (5.2 s)", ...]) when a drain has lasted for so many seconds.
+  void on_held_up(double after, nb::object callback) {
     check_attached();
     held_up_ = std::move(callback);
-    engine_->on_held_up(server::kHeldUpAfter, [this](const std::vector<std::string>& running) {
+    engine_->on_held_up(milliseconds(after), [this](const std::vector<std::string>& running) {
       nb::object result = nb::steal(PyObject_CallOneArg(held_up_.ptr(), to_list(running).ptr()));
       if (!result.is_valid()) PyErr_WriteUnraisable(held_up_.ptr());
     });
@@ -352,8 +352,8 @@ void bind_engine(nb::module_& module) {
       .def("hold", &PyEngine::hold, nb::arg("quiet"),
            "Accepts nothing, closes idle connections; quiet(True) is called when no exchange is running.")
       .def("go_on", &PyEngine::go_on, "Ends a hold().")
-      .def("on_held_up", &PyEngine::on_held_up, nb::arg("callback"),
-           "Calls callback(running) when a drain has lasted for five seconds.")
+      .def("on_held_up", &PyEngine::on_held_up, nb::arg("after"), nb::arg("callback"),
+           "Calls callback(running) when a drain has lasted for `after` seconds.")
       .def_prop_ro("running", &PyEngine::running, nb::sig("def running(self) -> list[str]"),
                    "The exchanges that are running: 'GET /slow (5.2 s)'.")
       .def_prop_ro("tasks", &PyEngine::tasks, nb::sig("def tasks(self) -> set[asyncio.Task[object]]"),

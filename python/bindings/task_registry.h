@@ -4,7 +4,7 @@
 // What asyncio.all_tasks() looks through on CPython 3.11, in C.
 //
 // There, a Task's constructor adds it to asyncio's WeakSet by that class's add(), which is Python code, and more
-// Python code runs when the task dies: a tenth of a small request. For the length of the constructor the set's add()
+// Python code runs when the task dies. For the length of the constructor the set's add()
 // is shadowed by one that does the same in C, and a task that is over after its first step is taken out at once,
 // before it dies. Later versions have nothing of this in an eager task's way, and there all this does nothing.
 //

@@ -78,8 +78,8 @@ class Engine:
     def go_on(self) -> None:
         """Ends a hold()."""
 
-    def on_held_up(self, callback: object) -> None:
-        """Calls callback(running) when a drain has lasted for five seconds."""
+    def on_held_up(self, after: float, callback: object) -> None:
+        """Calls callback(running) when a drain has lasted for `after` seconds."""
 
     @property
     def running(self) -> list[str]:

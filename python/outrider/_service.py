@@ -19,6 +19,9 @@ from outrider._lifespan import Lifespan
 from outrider._logs import access_logger, logger
 from outrider._stop import StopPolicy, StopReport
 
+# Past that somebody who watches a stop wonders what it waits for.
+HELD_UP_SECONDS = 5.0
+
 
 class Service:
     """Belongs to the loop it is started on; only the constructor may run elsewhere."""
@@ -61,7 +64,7 @@ class Service:
         self._engine.attach(loop, *self._application(self._app, self._lifespan, context))
         if self._config.access_log and access_logger.isEnabledFor(logging.INFO):
             self._engine.set_access_log(_log_access)
-        self._engine.on_held_up(_log_held_up)
+        self._engine.on_held_up(HELD_UP_SECONDS, _log_held_up)
         if self._config.stop_after > 0 or self._config.idle_timeout > 0:
             self.watch_exchanges()
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -211,12 +210,20 @@ def test_the_report_names_what_was_running_when_the_grace_was_over() -> None:
     assert report.cancelled == 1
 
 
-def test_a_stop_that_takes_long_is_logged_with_who_holds_it_up(caplog: pytest.LogCaptureFixture) -> None:
-    from outrider._service import _log_held_up
-
-    with caplog.at_level(logging.WARNING, "outrider"):
-        _log_held_up(["GET /slow (5.0 s)", "GET /other (7.1 s)"])
-    assert caplog.messages == ["the stop waits for GET /slow (5.0 s), GET /other (7.1 s)"]
+def test_a_stop_that_takes_long_is_logged_with_who_holds_it_up(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outrider._service.HELD_UP_SECONDS", 0.01)
+    app = Slow()
+    server = serve(app).start()
+    with WireClient(server) as client:
+        client.send(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n")
+        app.has_begun.wait()
+        server.stop(outrider.StopPolicy(grace=0.1, disconnect=0, cancel=5))
+    (message,) = [
+        record.message for record in caplog.records if record.levelno == logging.WARNING and "waits" in record.message
+    ]
+    assert message.startswith("the stop waits for GET /slow (0.")
 
 
 # --- a start that takes too long ---
@@ -228,10 +235,8 @@ def test_a_startup_that_takes_too_long_fails_the_start() -> None:
         await asyncio.sleep(1000)
 
     server = outrider.serve(hangs, start_timeout=0.01)
-    began = time.monotonic()
     with pytest.raises(outrider.LifespanError, match=r"start_timeout=0\.01"):
         server.start()
-    assert time.monotonic() - began < 100
     assert server.state == "failed"
 
 
