@@ -27,7 +27,7 @@ from outrider._exceptions import (
     StartError,
     StateError,
 )
-from outrider._own_process import RequestRecord
+from outrider._handle import RequestRecord
 from outrider._server import Server
 from outrider._stop import StopPolicy, StopReport
 

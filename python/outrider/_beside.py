@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from outrider._config import Config
 from outrider._exceptions import StateError
+from outrider._handle import Handle
 from outrider._importer import load_app
-from outrider._process import Child
 from outrider._service import Service
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
@@ -24,23 +23,8 @@ from outrider._stop import StopPolicy, StopReport, check_policy
 T = TypeVar("T")
 
 
-class Beside:
+class Beside(Handle):
     """Mixed into ``Server``. Every method may be called from any thread but the server's own."""
-
-    config: Config
-    _lock: threading.RLock
-    _changed: threading.Condition
-    _state: State
-    _loop: asyncio.AbstractEventLoop | None
-    _service: Service | None
-    _failure: BaseException | None
-    _report: StopReport | None
-    _calls: set[concurrent.futures.Future[Any]]
-    _exchanges_seen: int
-    _child: Child | None
-
-    def _loop_thread(self) -> threading.Thread | None:
-        raise NotImplementedError
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs ``function(*arguments)`` on the server's event loop and returns its result.

@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from outrider._logs import LEVELS
-from outrider._uvicorn import take_uvicorn_options
+from outrider._uvicorn_options import take_uvicorn_options
 
 LIFESPANS = ("auto", "on", "off")
 ISOLATIONS = ("thread", "none", "process")

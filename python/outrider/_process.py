@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The parent's side of ``isolation="process"``: a fresh interpreter that serves on our socket (``_child.py``)."""
+"""The parent's side of ``isolation="process"``: a fresh interpreter that serves on our socket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOT_PASSED_ON = ("app", "host", "port", "uds", "fd", "isolation", "output")
 # The program's own sys.path, and nothing of its environment changed.
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
-    "from outrider._child import main; sys.exit(main(sys.argv[1:3]))"
+    "from outrider._process_main import main; sys.exit(main(sys.argv[1:3]))"
 )
 
 Message = dict[str, Any]

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import concurrent.futures
-import contextlib
 import contextvars
 import dataclasses
 import os
@@ -14,30 +12,24 @@ import socket
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
 
 from outrider._beside import Beside
-from outrider._config import Config
-from outrider._engine import Engine
-from outrider._exceptions import LifespanError, StartError, StateError, StoppedEarly
+from outrider._exceptions import StateError, StoppedEarly
+from outrider._handle import RequestRecord
 from outrider._importer import load_app
 from outrider._logs import logger, set_level
 from outrider._loops import loop_factory
-from outrider._own_process import OwnProcess, RequestRecord
-from outrider._service import Service, bind_error, close_loop_resources
+from outrider._process_handle import ProcessHandle
+from outrider._service import Service, close_loop_resources
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
 from outrider._threads import in_thread
 from outrider._uvicorn import UvicornNames
 
-# What Server.errors keeps: enough to see what happens, bounded whatever happens.
-ERRORS_MAX = 100
 
-
-class Server(UvicornNames, Beside, OwnProcess):
+class Server(UvicornNames, Beside, ProcessHandle):
     """A server over one application: ``start()`` it, know its ``url``, ``stop()`` it.
 
     ``with Server(config) as server:`` starts it beside the program, in a thread with an event loop of its own, and
@@ -46,37 +38,6 @@ class Server(UvicornNames, Beside, OwnProcess):
     Thread: every public method may be called from any thread. A server can be started again after it has stopped.
     Nothing of the process is touched but in ``run()``, which handles SIGINT and SIGTERM while it serves.
     """
-
-    def __init__(self, config: Config, sockets: Sequence[socket.socket] | None = None) -> None:
-        self.config = config
-        self._sockets = sockets
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-        self._state = State.CREATED
-        self._failure: BaseException | None = None
-        self._engine: Engine | None = None
-        self._addresses: list[Any] = []
-        self._urls: list[str] = []
-        self._records: list[RequestRecord] = []
-        self._service: Service | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._child = None
-        self._child_output = ""
-        self._here: asyncio.Task[StopReport] | None = None
-        self._stop_event: asyncio.Event | None = None
-        self._stop_policy: StopPolicy | None = None
-        self._exits_at_once = False
-        self._stop_began = 0.0
-        self._calls: set[concurrent.futures.Future[Any]] = set()
-        self._exchanges_seen = 0
-        self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown, config.timeout_lifespan)
-        self._report: StopReport | None = None
-        self._force_exit = False
-        self._saved_level: int | None = None
-        self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
-        self._saved_signals: dict[int, Any] = {}
-        self._signals_seen = 0
 
     # --- start ------------------------------------------------------------------------------------------------------
 
@@ -88,23 +49,25 @@ class Server(UvicornNames, Beside, OwnProcess):
         ``isolation`` is ``"none"``: such a one runs on an event loop, with ``async with``.
         """
         if self.config.isolation == "process":
-            _started.add(self)
             self._start_process()
-            return self
-        if self.config.isolation == "none":
+        elif self.config.isolation == "none":
             raise StateError("a server with isolation='none' runs on the caller's event loop: use 'async with'")
-        self._begin_start(self._sockets)
-        context = contextvars.copy_context()
-        self._thread = threading.Thread(
-            target=self._run_thread, args=(context,), name=f"outrider {self.port or self._urls[0]}", daemon=True
-        )
+        else:
+            self._start_thread()
         _started.add(self)
-        self._thread.start()
         try:
             return self.wait_ready()
         except BaseException:
             self.stop()  # also when the wait itself was interrupted: nothing is left running
             raise
+
+    def _start_thread(self) -> None:
+        self._begin_start(self._sockets)
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=self._run_thread, args=(context,), name=f"outrider {self.port or self._urls[0]}", daemon=True
+        )
+        self._thread.start()
 
     def wait_ready(self, timeout: float | None = None) -> Server:
         """Waits until the server accepts connections, at most ``timeout`` seconds; returns itself.
@@ -183,45 +146,6 @@ class Server(UvicornNames, Beside, OwnProcess):
             raise failure from failure.__cause__
         assert self._engine is not None
         self._service = Service(self.config, self._engine, app, self._errors, self._on_exchange, self.request_stop)
-
-    def _check_startable(self) -> None:
-        if self._state in (State.STARTING, State.READY, State.DRAINING):
-            raise StateError(f"the server is {self._state.value}: stop it before it is started again")
-
-    def _bind(self, sockets: Sequence[socket.socket] | None) -> None:
-        config = self.config
-        self._engine = Engine(config.limits(), config.server_header, config.date_header, config.request_log)
-        try:
-            if sockets is not None:
-                for one in sockets:
-                    self._engine.adopt(one.fileno())
-            elif config.fd is not None:
-                self._engine.adopt(config.fd)
-            elif config.uds is not None:
-                self._engine.bind_unix(config.uds)
-            else:
-                self._engine.bind_tcp(config.host, config.port, False)
-        except OSError as error:
-            raise bind_error(error) from error
-        self._addresses = self._engine.addresses
-        self._urls = self._engine.urls
-
-    def _fail(self, error: BaseException) -> BaseException:
-        """Records that the start failed; returns what is to be raised."""
-        failure = error
-        if isinstance(error, Exception) and not isinstance(error, (StartError, StoppedEarly)):
-            failure = StartError(f"the server could not start: {type(error).__name__}: {error}")
-            failure.__cause__ = error
-        if self._engine is not None:
-            self._engine.close()
-        set_level(self._saved_level)
-        with self._changed:
-            self._failure = failure
-            if isinstance(error, LifespanError):
-                self._report = StopReport(lifespan="failed", lifespan_error=error)
-            self._loop = self._stop_event = self._stop_policy = None
-            self._set_state(State.STOPPED if isinstance(error, StoppedEarly) else State.FAILED)
-        return failure
 
     # --- the thread, the loop ----------------------------------------------------------------------------------------
 
@@ -325,40 +249,7 @@ class Server(UvicornNames, Beside, OwnProcess):
             if not future.done():
                 future.set_exception(StateError("the server stopped before it had run what it was asked to"))
 
-    def _set_state(self, state: State) -> None:
-        self._state = state
-        self._changed.notify_all()
-
     # --- stop -------------------------------------------------------------------------------------------------------
-
-    def request_stop(self, policy: StopPolicy | None = None) -> None:
-        """Asks the server to stop, and returns at once. From any thread, and from signal handlers.
-
-        A second call with other deadlines makes a stop that is under way hurry. Before the application has started
-        up, its startup is cancelled, and the start raises ``StateError``.
-        """
-        check_policy(policy)
-        child = self._child
-        if child is not None:
-            if self._state in (State.STARTING, State.READY):
-                self._stop_policy = policy or self._stop_policy or self._default_policy
-                child.request_stop(self._stop_policy)
-            return
-        loop, event = self._loop, self._stop_event
-        is_first = self._stop_policy is None
-        self._stop_policy = policy or self._stop_policy or self._default_policy
-        self._stop_began = self._stop_began or time.perf_counter()
-        if loop is None or event is None:
-            return
-        chosen = self._stop_policy
-
-        def tell() -> None:
-            event.set()
-            if not is_first and policy is not None and self._service is not None:
-                self._service.hurry(chosen)
-
-        with contextlib.suppress(RuntimeError):  # the loop has closed: the server has stopped
-            loop.call_soon_threadsafe(tell)
 
     def stop(self, policy: StopPolicy | None = None) -> StopReport:
         """Stops the server and returns what that did, when it is done: thread joined, sockets closed.
@@ -387,16 +278,6 @@ class Server(UvicornNames, Beside, OwnProcess):
             thread.join()
             self._thread = None
         return self._report or StopReport()
-
-    def _loop_thread(self) -> threading.Thread | None:
-        return self._thread if self._thread is not None else self._foreground_thread()
-
-    def _foreground_thread(self) -> threading.Thread | None:
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            return None
-        return threading.current_thread() if running is self._loop else None
 
     def __enter__(self) -> Server:
         return self.start()

@@ -3,62 +3,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from outrider._config import Config
-from outrider._engine import Engine
 from outrider._exceptions import ProcessError, StartError
+from outrider._handle import Handle, RequestRecord
 from outrider._process import Child, check_importable, describe_end, failure_of
 from outrider._state import State
-from outrider._stop import StopPolicy, StopReport
+from outrider._stop import StopReport
 
 
-class RequestRecord(NamedTuple):
-    """One request as ``Server.requests`` shows it; ``status`` is 0 when there was no response."""
-
-    method: str
-    path: str
-    status: int
-    ms: float
-
-
-class OwnProcess:
+class ProcessHandle(Handle):
     """Mixed into ``Server``."""
-
-    config: Config
-    _changed: threading.Condition
-    _state: State
-    _failure: BaseException | None
-    _report: StopReport | None
-    _records: list[RequestRecord]
-    _engine: Engine | None
-    _sockets: Sequence[Any] | None
-    _child: Child | None
-    _child_output: str
-    _stop_policy: StopPolicy | None
-    _stop_began: float
-
-    def _check_startable(self) -> None:
-        raise NotImplementedError
-
-    def _bind(self, sockets: Sequence[Any] | None) -> None:
-        raise NotImplementedError
-
-    def _fail(self, error: BaseException) -> BaseException:
-        raise NotImplementedError
-
-    def _set_state(self, state: State) -> None:
-        raise NotImplementedError
-
-    def wait_ready(self, timeout: float | None = None) -> Any:
-        """See ``Server.wait_ready``."""
-        raise NotImplementedError
-
-    def stop(self, policy: StopPolicy | None = None) -> StopReport:
-        """See ``Server.stop``."""
-        raise NotImplementedError
 
     def _start_process(self) -> None:
         with self._changed:
@@ -76,11 +31,6 @@ class OwnProcess:
         except BaseException as error:
             failure = self._fail(error)
             raise failure from failure.__cause__
-        try:
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
 
     def _on_child_message(self, message: dict[str, Any]) -> None:
         with self._changed:

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""What every part of a server's handle shares: its state, and how that changes."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from outrider._config import Config
+from outrider._engine import Engine
+from outrider._exceptions import LifespanError, StartError, StateError, StoppedEarly
+from outrider._logs import set_level
+from outrider._process import Child
+from outrider._service import Service, bind_error
+from outrider._state import State
+from outrider._stop import StopPolicy, StopReport, check_policy
+
+# What Server.errors keeps: enough to see what happens, bounded whatever happens.
+ERRORS_MAX = 100
+
+
+class RequestRecord(NamedTuple):
+    """One request as ``Server.requests`` shows it; ``status`` is 0 when there was no response."""
+
+    method: str
+    path: str
+    status: int
+    ms: float
+
+
+class Handle:
+    """The base of ``Server`` and of its parts: ``Beside``, ``ProcessHandle``, ``UvicornNames``."""
+
+    def __init__(self, config: Config, sockets: Sequence[socket.socket] | None = None) -> None:
+        self.config = config
+        self._sockets = sockets
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._state = State.CREATED
+        self._failure: BaseException | None = None
+        self._engine: Engine | None = None
+        self._addresses: list[Any] = []
+        self._urls: list[str] = []
+        self._records: list[RequestRecord] = []
+        self._service: Service | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._child: Child | None = None
+        self._child_output = ""
+        self._here: asyncio.Task[StopReport] | None = None
+        self._stop_event: asyncio.Event | None = None
+        self._stop_policy: StopPolicy | None = None
+        self._exits_at_once = False
+        self._stop_began = 0.0
+        self._calls: set[concurrent.futures.Future[Any]] = set()
+        self._exchanges_seen = 0
+        self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown, config.timeout_lifespan)
+        self._report: StopReport | None = None
+        self._force_exit = False
+        self._saved_level: int | None = None
+        self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
+        self._saved_signals: dict[int, Any] = {}
+        self._signals_seen = 0
+
+    def request_stop(self, policy: StopPolicy | None = None) -> None:
+        """Asks the server to stop, and returns at once. From any thread, and from signal handlers.
+
+        A second call with other deadlines makes a stop that is under way hurry. Before the application has started
+        up, its startup is cancelled, and the start raises ``StateError``.
+        """
+        check_policy(policy)
+        child = self._child
+        if child is not None:
+            if self._state in (State.STARTING, State.READY):
+                self._stop_policy = policy or self._stop_policy or self._default_policy
+                child.request_stop(self._stop_policy)
+            return
+        loop, event = self._loop, self._stop_event
+        is_first = self._stop_policy is None
+        self._stop_policy = policy or self._stop_policy or self._default_policy
+        self._stop_began = self._stop_began or time.perf_counter()
+        if loop is None or event is None:
+            return
+        chosen = self._stop_policy
+
+        def tell() -> None:
+            event.set()
+            if not is_first and policy is not None and self._service is not None:
+                self._service.hurry(chosen)
+
+        with contextlib.suppress(RuntimeError):  # the loop has closed: the server has stopped
+            loop.call_soon_threadsafe(tell)
+
+    def _check_startable(self) -> None:
+        if self._state in (State.STARTING, State.READY, State.DRAINING):
+            raise StateError(f"the server is {self._state.value}: stop it before it is started again")
+
+    def _bind(self, sockets: Sequence[socket.socket] | None) -> None:
+        config = self.config
+        self._engine = Engine(config.limits(), config.server_header, config.date_header, config.request_log)
+        try:
+            if sockets is not None:
+                for one in sockets:
+                    self._engine.adopt(one.fileno())
+            elif config.fd is not None:
+                self._engine.adopt(config.fd)
+            elif config.uds is not None:
+                self._engine.bind_unix(config.uds)
+            else:
+                self._engine.bind_tcp(config.host, config.port, False)
+        except OSError as error:
+            raise bind_error(error) from error
+        self._addresses = self._engine.addresses
+        self._urls = self._engine.urls
+
+    def _fail(self, error: BaseException) -> BaseException:
+        """Records that the start failed; returns what is to be raised."""
+        failure = error
+        if isinstance(error, Exception) and not isinstance(error, (StartError, StoppedEarly)):
+            failure = StartError(f"the server could not start: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+        if self._engine is not None:
+            self._engine.close()
+        set_level(self._saved_level)
+        with self._changed:
+            self._failure = failure
+            if isinstance(error, LifespanError):
+                self._report = StopReport(lifespan="failed", lifespan_error=error)
+            self._loop = self._stop_event = self._stop_policy = None
+            self._set_state(State.STOPPED if isinstance(error, StoppedEarly) else State.FAILED)
+        return failure
+
+    def _set_state(self, state: State) -> None:
+        self._state = state
+        self._changed.notify_all()
+
+    def _loop_thread(self) -> threading.Thread | None:
+        return self._thread if self._thread is not None else self._foreground_thread()
+
+    def _foreground_thread(self) -> threading.Thread | None:
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return None
+        return threading.current_thread() if running is self._loop else None

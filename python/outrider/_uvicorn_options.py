@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""uvicorn's options that Outrider hasn't: taken where they ask for nothing, refused with the reason elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# uvicorn's options that Outrider hasn't, with the values that mean here what they mean there: nothing to do. Any other
+# value is refused with the reason. "ssl_" stands for all of that beginning.
+_NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
+    "workers": ((None, 1), "there is one process; start several programs on one socket (fd=) for more"),
+    "reload": ((None, False), "there is no reloading yet"),
+    "reload_dirs": ((None, "", []), "there is no reloading yet"),
+    "reload_includes": ((None, "", []), "there is no reloading yet"),
+    "reload_excludes": ((None, "", []), "there is no reloading yet"),
+    "reload_delay": ((None, 0.25), "there is no reloading yet"),
+    "log_config": ((None,), "Outrider sets up no logging: use logging.config.dictConfig() for that"),
+    "use_colors": ((None, False), "Outrider sets up no logging, and so no colours"),
+    "proxy_headers": ((None, False), "headers of a proxy aren't read yet"),
+    "forwarded_allow_ips": ((None,), "headers of a proxy aren't read yet"),
+    "http": (("auto", "h11", "httptools"), "there is one HTTP implementation, Outrider's own"),
+    "ws": (("auto", "none"), "there are no WebSockets yet"),
+    "interface": (("auto", "asgi3"), "applications are ASGI 3 here"),
+    "app_dir": ((None, ""), "put the folder on sys.path, or start the program in it"),
+    "env_file": ((None,), "load it before, with python-dotenv for example"),
+    "headers": ((None, []), "let the application add response headers"),
+    "limit_concurrency": ((None,), "there is connections_max"),
+    "limit_max_requests": ((None,), "a server isn't replaced after so many requests"),
+    "h11_max_incomplete_event_size": ((None,), "there is head_bytes_max"),
+    "callback_notify": ((None,), "nothing calls it"),
+    "timeout_notify": ((None, 30), "nothing calls it"),
+    "timeout_worker_healthcheck": ((None, 5), "there are no workers"),
+    "ssl_": ((None, "", 17, 2, 0, "TLSv1"), "there is no TLS yet: put a proxy in front"),
+    "ws_": ((None, 16777216, 32, 20.0, 20, True), "there are no WebSockets yet"),
+}
+
+
+def take_uvicorn_options(options: dict[str, Any]) -> dict[str, Any]:
+    """``options`` without uvicorn's that Outrider hasn't. Raises ``ValueError`` where one asks for something."""
+    kept = {}
+    for name, value in options.items():
+        prefix = name.partition("_")[0] + "_"
+        rule = _NEUTRAL.get(name) or (_NEUTRAL.get(prefix) if prefix in ("ssl_", "ws_") else None)
+        if rule is None:
+            kept[name] = value
+        elif value not in rule[0]:
+            raise ValueError(f"{name}={value!r}, an option of uvicorn's, can't be had: {rule[1]}")
+    return kept
