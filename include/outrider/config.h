@@ -16,6 +16,8 @@
 
 namespace outrider {
 
+class Server;
+
 enum class LogLevel { Debug, Info, Warning, Error };
 
 /// "debug", "info", "warning", "error".
@@ -70,6 +72,14 @@ struct Config {
   /// Exceptions that handlers let out; without it they go to `log`. Thread: the loop thread of the handler. What it
   /// throws is ignored.
   std::function<void(const HandlerError& error)> on_error = {};
+
+  /// The server accepts connections: for run(), which returns no handle, and its port 0. Thread: the one that called
+  /// serve() or run(), which may send the server requests meanwhile. What it throws stops the server and goes on to
+  /// the caller. The reference is valid during the call.
+  std::function<void(Server& server)> on_ready = {};
+  /// A server that was ready has stopped. Thread: one of the server's own, its last; stop() and wait() return after
+  /// it. What it throws is ignored.
+  std::function<void(const StopReport& report)> on_stop = {};
 };
 
 }  // namespace outrider

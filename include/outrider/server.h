@@ -67,12 +67,19 @@ class Server {
   /// after `timeout`; the server goes on then as well. Throws Error(State) on one of the server's own threads, and
   /// when it doesn't run.
   bool quiesce(std::chrono::milliseconds timeout = std::chrono::seconds(5));
+  /// Puts another application behind the same addresses. Connections stay, and none is refused; requests whose head
+  /// comes from now on are answered by `app`. Those that are running stay with the application before and have the
+  /// stages of `policy` to end. Returns what became of them, when nothing of that application is left: its handlers
+  /// have been destroyed. Throws Error(State) on one of the server's own threads, and when the server doesn't run or
+  /// is stopped meanwhile.
+  StopReport swap(const App& app, const StopPolicy& policy = StopPolicy::beside_program());
   /// Waits until somebody stopped the server and all is over. Throws Error(State) on one of its own threads.
   StopReport wait();
 
  private:
   explicit Server(std::shared_ptr<server::ServerState> state);
   friend Server serve(const App& app, Config config);
+  friend StopReport run(const App& app, Config config);
 
   // Shared with the server's threads: one that runs a handler that destroys the Server outlives it.
   std::shared_ptr<server::ServerState> state_;

@@ -7,6 +7,7 @@
 
 #include "app/dispatcher.h"
 #include "outrider/app.h"
+#include "outrider/error.h"
 #include "outrider/server.h"
 #include "server/foreground.h"
 #include "server/server_state.h"
@@ -31,15 +32,21 @@ class AppSource final : public server::ApplicationSource {
 
 Server serve(const App& app, Config config) {
   auto source = std::make_unique<AppSource>(app, config);
-  return Server(server::ServerState::start(std::move(config), std::move(source)));
+  Server server(server::ServerState::start(std::move(config), std::move(source)));
+  if (server.state_->config().on_ready) server.state_->config().on_ready(server);
+  return server;
+}
+
+StopReport Server::swap(const App& app, const StopPolicy& policy) {
+  if (state_->is_own_thread()) throw Error(ErrorKind::State, "a server's own thread can't wait for its exchanges");
+  return state_->swap(std::make_unique<AppSource>(app, state_->config()), policy);
 }
 
 StopReport run(const App& app, Config config) {
   if (!config.stop_policy) config.stop_policy = StopPolicy::production();
   server::Foreground foreground;  // before serving, so that no signal is lost
-  auto source = std::make_unique<AppSource>(app, config);
-  const std::shared_ptr<server::ServerState> state = server::ServerState::start(std::move(config), std::move(source));
-  return foreground.run(*state);
+  const Server server = serve(app, std::move(config));
+  return foreground.run(*server.state_);
 }
 
 }  // namespace outrider

@@ -13,6 +13,7 @@
 
 namespace outrider::http {
 
+class Application;
 class Connection;
 struct ServedConnectionTag;
 
@@ -21,6 +22,7 @@ struct RunningExchange {
   std::string_view method;
   std::string_view target;
   uint64_t age_ms;  // since its head was complete
+  const Application* application;
 };
 
 class ServedConnection : public ListNode<ServedConnectionTag> {
@@ -57,6 +59,7 @@ struct ExchangeRecord {
   uint64_t microseconds;  // from the request's head to the end of the response
   StopStage stop_stage;
   Connection* connection;
+  const Application* application;  // that answered it
 };
 
 /// Whom connections report to: their server.

@@ -158,8 +158,9 @@ void Connection::step() {
   if (phase_ == Phase::Active && !is_dispatched_) {
     is_dispatched_ = true;
     has_body_news_ = false;  // what came with the head is there to be seen
+    application_ = service_.application;
     service_.observer.on_exchange_begin();
-    service_.application->on_request(*exchange_);
+    application_->on_request(*exchange_);
   }
   if (phase_ == Phase::Active) return deliver_news();
   if (phase_ == Phase::Discarding && exchange_->request_state() == Exchange::RequestState::Complete) next_exchange();
@@ -203,10 +204,14 @@ uint64_t Connection::microseconds() const {
 // Called from within the face's call, or from within step(): the exchange's memory must survive the return, and does,
 // because recycling only puts it in the pool.
 void Connection::on_response_complete() {
+  report_end(exchange_->status());
+  end_exchange();
+}
+
+void Connection::report_end(int status) {
   const http::RequestHead& head = exchange_->head();
   service_.observer.on_exchange_end(
-      {head.method(), head.target(), head.minor_version(), exchange_->status(), microseconds(), stop_stage_, this});
-  end_exchange();
+      {head.method(), head.target(), head.minor_version(), status, microseconds(), stop_stage_, this, application_});
 }
 
 void Connection::end_exchange() {
@@ -275,10 +280,7 @@ void Connection::write_error(ProtocolError error) {
 // Tells the handler that its exchange is over, and reports it.
 void Connection::disconnect(http::Disconnect reason) {
   if (phase_ != Phase::Active || !is_dispatched_ || exchange_->is_response_complete()) return;
-  const http::RequestHead& head = exchange_->head();
-  const int status = exchange_->has_sent_head() ? exchange_->status() : 0;
-  service_.observer.on_exchange_end(
-      {head.method(), head.target(), head.minor_version(), status, microseconds(), stop_stage_, this});
+  report_end(exchange_->has_sent_head() ? exchange_->status() : 0);
   http::ExchangeHandler* handler = exchange_->handler();
   exchange_->forget_handler();
   phase_ = Phase::Closing;
@@ -412,7 +414,8 @@ bool Connection::is_streaming() const {
 std::optional<http::RunningExchange> Connection::running() const {
   if (phase_ != Phase::Active || !is_dispatched_) return std::nullopt;
   const http::RequestHead& head = exchange_->head();
-  return http::RunningExchange{head.method(), head.target(), service_.loop.now_ms() - exchange_began_ms_};
+  return http::RunningExchange{head.method(), head.target(), service_.loop.now_ms() - exchange_began_ms_,
+                               application_};
 }
 
 int Connection::abort() {

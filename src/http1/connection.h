@@ -84,6 +84,7 @@ class Connection final : public http::ServedConnection,
   void on_head_complete();
   void step();
   void deliver_news();
+  void report_end(int status);
   void end_exchange();
   void discard_or_close();
   void next_exchange();
@@ -107,6 +108,7 @@ class Connection final : public http::ServedConnection,
   loop::Deferred step_;
   loop::Deferred flush_;
   Attachment attachment_;
+  http::Application* application_ = nullptr;  // that the exchange under way was given to
   std::chrono::steady_clock::time_point exchange_began_;
   uint64_t exchange_began_ms_ = 0;  // the loop's clock, which costs nothing
   std::size_t exchange_count_ = 0;

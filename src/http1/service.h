@@ -38,7 +38,7 @@ struct Service {
   loop::Loop& loop;
   Limits limits;
   http::ConnectionObserver& observer;
-  http::Application* application = nullptr;  // set before the first connection
+  http::Application* application = nullptr;  // for the next requests; set before the first connection
   loop::DeadlineWheel deadlines;
   net::BufferPool buffers;
   bool sends_date = true;

@@ -2,6 +2,7 @@
 #include "server/drain.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "server/engine.h"
@@ -10,21 +11,37 @@ namespace outrider::server {
 
 using http::ServedConnection;
 
-Drain::Drain(Engine& engine, const StopPolicy& policy)
+Drain::Drain(Engine& engine, const StopPolicy& policy, const http::Application* only)
     : engine_(engine),
+      only_(only),
       policy_(policy),
       began_(std::chrono::steady_clock::now()),
       timer_(engine.loop_, [this] { next_stage(); }),
       watch_(engine.loop_, [this] { tell_who_holds_up(); }),
       check_([](void* self) { static_cast<Drain*>(self)->check(); }, this) {}
 
+bool Drain::concerns(const ServedConnection& connection) const {
+  if (only_ == nullptr) return true;
+  const std::optional<http::RunningExchange> running = connection.running();
+  return running && running->application == only_;
+}
+
+template <class Function>
+void Drain::for_each(Function function) {
+  engine_.connections_.for_each([&](ServedConnection& connection) {
+    if (concerns(connection)) function(connection);
+  });
+}
+
 void Drain::begin(Done done) {
   done_.push_back(std::move(done));
   enter(Stage::Grace, policy_.grace);
-  if (engine_.on_held_up_) watch_.start(engine_.held_up_after_);
-  engine_.connections_.for_each([](ServedConnection& connection) { connection.begin_drain(); });
+  if (only_ == nullptr) {
+    if (engine_.on_held_up_) watch_.start(engine_.held_up_after_);
+    for_each([](ServedConnection& connection) { connection.begin_drain(); });
+  }
   if (!policy_.streams_have_grace) {
-    engine_.connections_.for_each([](ServedConnection& connection) {
+    for_each([](ServedConnection& connection) {
       if (connection.is_streaming()) connection.tell_stop();
     });
   }
@@ -51,8 +68,9 @@ void Drain::hurry(const StopPolicy& policy, Done done) {
   if (std::chrono::steady_clock::now() + length < stage_ends_) enter(stage_, length);
 }
 
-void Drain::on_exchange_end(http::StopStage stage) {
-  switch (stage) {
+void Drain::on_exchange_end(const http::ExchangeRecord& record) {
+  if (only_ != nullptr && record.application != only_) return;
+  switch (record.stop_stage) {
     case http::StopStage::None:
       ++report_.completed;
       break;
@@ -74,11 +92,11 @@ void Drain::next_stage() {
     case Stage::Grace:
       report_.held_up = engine_.describe_running();
       enter(Stage::Disconnect, policy_.disconnect);
-      engine_.connections_.for_each([](ServedConnection& connection) { connection.tell_stop(); });
+      for_each([](ServedConnection& connection) { connection.tell_stop(); });
       break;
     case Stage::Disconnect:
       enter(Stage::Cancel, policy_.cancel);
-      engine_.connections_.for_each([](ServedConnection& connection) { connection.cancel(); });
+      for_each([](ServedConnection& connection) { connection.cancel(); });
       break;
     case Stage::Cancel:
       return finish();
@@ -96,7 +114,7 @@ void Drain::check_soon() {
 
 void Drain::check() {
   bool is_busy = false;
-  engine_.connections_.for_each([&](const ServedConnection& connection) { is_busy |= connection.is_busy(); });
+  for_each([&](const ServedConnection& connection) { is_busy |= connection.is_busy(); });
   if (!is_busy) finish();
 }
 
@@ -105,7 +123,7 @@ void Drain::finish() {
   if (std::exchange(stage_, Stage::Done) == Stage::Done) return;
   timer_.stop();
   watch_.stop();
-  engine_.connections_.for_each([this](ServedConnection& connection) {
+  for_each([this](ServedConnection& connection) {
     if (!connection.is_busy()) return connection.close();
     const uint64_t counted = report_.aborted;
     connection.abort();

@@ -20,6 +20,7 @@ Engine::Engine(loop::Loop& loop, const Limits& limits, http::Application& applic
 
 Engine::~Engine() {
   drain_.reset();
+  handover_.reset();
   listeners_.clear();
   connections_.for_each([](http::ServedConnection& connection) { connection.abort(); });
   destroy_closed();
@@ -56,6 +57,12 @@ void Engine::drain(const StopPolicy& policy, std::function<void(const StopReport
   listeners_.clear();
   drain_ = std::make_unique<Drain>(*this, policy);
   drain_->begin(std::move(done));
+}
+
+void Engine::end_exchanges(const http::Application& application, const StopPolicy& policy,
+                           std::function<void(const StopReport&)> done) {
+  handover_ = std::make_unique<Drain>(*this, policy, &application);
+  handover_->begin(std::move(done));
 }
 
 void Engine::hold(std::function<void(bool)> quiet) {
@@ -109,7 +116,8 @@ void Engine::on_exchange_end(const http::ExchangeRecord& record) {
   --exchange_count_;
   log_.add(record);
   if (on_record_) on_record_(record);
-  if (drain_ != nullptr) drain_->on_exchange_end(record.stop_stage);
+  if (drain_ != nullptr) drain_->on_exchange_end(record);
+  if (handover_ != nullptr) handover_->on_exchange_end(record);
 }
 
 void Engine::on_idle() {

@@ -58,6 +58,15 @@ class Engine final : private http::ConnectionObserver {
   /// Ends a hold(): accepts again.
   void go_on();
 
+  bool is_draining() const { return drain_ != nullptr; }
+
+  /// Requests go to another application from now on; running exchanges stay with theirs.
+  void set_application(http::Application& application) { service_.application = &application; }
+  /// Ends the exchanges of one application in the stages of `policy`, while connections go on; `done` is called once,
+  /// on the loop, when none of them is left. One call at a time. A drain() in between has its own deadlines, too.
+  void end_exchanges(const http::Application& application, const StopPolicy& policy,
+                     std::function<void(const StopReport&)> done);
+
   /// "GET /slow (5.2 s)" for each exchange that is running, at most so many.
   std::vector<std::string> describe_running(std::size_t most = 100);
   /// Called in a drain that has lasted for that time, with the exchanges that hold it up.
@@ -97,6 +106,7 @@ class Engine final : private http::ConnectionObserver {
   Connections closed_;  // to be destroyed in the next step phase
   loop::Deferred destroy_closed_;
   std::unique_ptr<Drain> drain_;
+  std::unique_ptr<Drain> handover_;  // of an application's exchanges
   std::function<void(const std::vector<std::string>&)> on_held_up_;
   std::chrono::milliseconds held_up_after_{0};
   std::function<void(bool)> quiet_;  // of a hold() that waits

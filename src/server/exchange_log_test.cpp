@@ -15,7 +15,8 @@ void add(ExchangeLog& log, const std::string& target) {
            .status = 200,
            .microseconds = 7,
            .stop_stage = http::StopStage::None,
-           .connection = nullptr});
+           .connection = nullptr,
+           .application = nullptr});
 }
 
 std::string targets(const ExchangeLog& log) {

@@ -24,8 +24,8 @@ class HostedApplication : public http::Application {
   virtual void end(std::function<void()> done) = 0;
 };
 
-/// Makes one application for each loop thread. Thread: the one that starts the server; destroyed by the one that
-/// sees its end, after all loops have gone.
+/// Makes one application for each loop thread. Thread: the one that starts the server, or the loop's; destroyed by
+/// one that sees its end, after all loops have gone.
 class ApplicationSource {
  public:
   using RequestStop = std::function<void(const StopPolicy&)>;

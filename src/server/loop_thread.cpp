@@ -14,7 +14,9 @@ namespace outrider::server {
 LoopThread::LoopThread(const Config& config, std::vector<net::BoundSocket> sockets, ApplicationSource& source,
                        ApplicationSource::RequestStop request_stop)
     : loop_(std::make_unique<loop::Loop>()),
-      application_(source.make(*loop_, std::move(request_stop))),
+      request_stop_(std::move(request_stop)),
+      application_(source.make(*loop_, request_stop_)),
+      destroy_retired_([](void* self) { static_cast<LoopThread*>(self)->destroy_retired(); }, this),
       engine_(std::make_unique<Engine>(*loop_, config.limits, *application_)) {
   engine_->service().set_server(config.server_header);
   engine_->service().sends_date = config.date_header;
@@ -70,8 +72,10 @@ void LoopThread::run(const Ended& ended) {
     has_ended_ = true;
   }
   engine_.reset();
+  retired_.reset();
   application_.reset();
   loop_.reset();
+  if (swapped_) swapped_(std::nullopt);  // the loop threw
   ended(report_.value_or(StopReport{}), failure);
 }
 
@@ -103,8 +107,39 @@ void LoopThread::drain(const StopPolicy& policy) {
   engine_->drain(policy, [this](const StopReport& report) {
     if (report_.has_value()) return;
     report_ = report;
-    application_->end([this] { loop_->stop(); });
+    if (retired_ == nullptr) end();
   });
+}
+
+void LoopThread::end() {
+  application_->end([this] { loop_->stop(); });
+}
+
+void LoopThread::swap(ApplicationSource& source, const StopPolicy& policy, Swapped done) {
+  const std::lock_guard lock(mutex_);
+  if (has_ended_) return done(std::nullopt);
+  const bool is_posted = loop_->mailbox().post([this, &source, policy, done] {
+    if (engine_ == nullptr || engine_->is_draining()) return done(std::nullopt);
+    swapped_ = done;
+    take_over(source.make(*loop_, request_stop_), policy);
+  });
+  if (!is_posted) done(std::nullopt);
+}
+
+void LoopThread::take_over(std::unique_ptr<HostedApplication> application, const StopPolicy& policy) {
+  retired_ = std::exchange(application_, std::move(application));
+  engine_->set_application(*application_);
+  engine_->end_exchanges(*retired_, policy, [this](const StopReport& report) {
+    swap_report_ = report;
+    retired_->end([this] { loop_->defer_step(destroy_retired_); });
+  });
+}
+
+// Not in the call in which it says that it has ended.
+void LoopThread::destroy_retired() {
+  retired_.reset();
+  std::exchange(swapped_, nullptr)(swap_report_);
+  if (report_.has_value()) end();
 }
 
 void LoopThread::join() {

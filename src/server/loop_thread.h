@@ -41,17 +41,30 @@ class LoopThread {
   /// Thread: any.
   void hold(std::function<void(bool)> quiet);
   void go_on();
+  /// Another application takes over. `done` is called on the loop's thread, when nothing of the one before is left,
+  /// with what became of its exchanges; without that when the thread ends or has ended. One at a time; `source` must
+  /// outlive the thread. Thread: any.
+  using Swapped = std::function<void(std::optional<StopReport>)>;
+  void swap(ApplicationSource& source, const StopPolicy& policy, Swapped done);
   /// Thread: any but its own, one at a time.
   void join();
 
  private:
   void run(const Ended& ended);
   void drain(const StopPolicy& policy);
+  void end();
+  void take_over(std::unique_ptr<HostedApplication> application, const StopPolicy& policy);
+  void destroy_retired();
 
   std::mutex mutex_;  // guards has_ended_, and with it the loop's life against request_stop()
   bool has_ended_ = false;
   std::unique_ptr<loop::Loop> loop_;
+  const ApplicationSource::RequestStop request_stop_;
   std::unique_ptr<HostedApplication> application_;
+  std::unique_ptr<HostedApplication> retired_;  // the one before, until it has ended
+  loop::Deferred destroy_retired_;
+  Swapped swapped_;  // to be told then
+  StopReport swap_report_;
   std::unique_ptr<Engine> engine_;
   std::optional<StopReport> report_;  // once the engine has been drained. Thread: loop only
   std::thread thread_;

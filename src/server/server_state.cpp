@@ -65,12 +65,20 @@ void check(const Config& config) {
   }
 }
 
+void add(const StopReport& report, StopReport& sum) {
+  sum.completed += report.completed;
+  sum.disconnected += report.disconnected;
+  sum.cancelled += report.cancelled;
+  sum.aborted += report.aborted;
+  sum.held_up.insert(sum.held_up.end(), report.held_up.begin(), report.held_up.end());
+}
+
 }  // namespace
 
 ServerState::ServerState(Config config, std::unique_ptr<ApplicationSource> source)
-    : config_(std::move(config)),
-      default_policy_(config_.stop_policy.value_or(StopPolicy::beside_program())),
-      source_(std::move(source)) {}
+    : config_(std::move(config)), default_policy_(config_.stop_policy.value_or(StopPolicy::beside_program())) {
+  sources_.push_back(std::move(source));
+}
 
 std::shared_ptr<ServerState> ServerState::start(Config config, std::unique_ptr<ApplicationSource> source) {
   check(config);
@@ -88,7 +96,7 @@ void ServerState::make_threads() {
   port_ = sockets[0][0].address().port();
   for (const net::BoundSocket& socket : sockets[0]) addresses_.push_back(socket.address().to_string());
   for (std::vector<net::BoundSocket>& own : sockets) {
-    threads_.push_back(std::make_unique<LoopThread>(config_, std::move(own), *source_,
+    threads_.push_back(std::make_unique<LoopThread>(config_, std::move(own), *sources_.back(),
                                                     [this](const StopPolicy& policy) { request_stop(policy); }));
   }
 }
@@ -106,6 +114,7 @@ void ServerState::start_threads() {
                                });
     }
   } catch (const Error&) {
+    has_failed_ = true;
     request_stop(StopPolicy::immediate());
     for (; started < threads_.size(); ++started) on_thread_end({}, nullptr);
     wait();
@@ -118,11 +127,7 @@ void ServerState::on_thread_end(const StopReport& report, std::exception_ptr fai
   std::vector<std::function<void()>> callbacks;
   {
     const std::lock_guard lock(mutex_);
-    report_.completed += report.completed;
-    report_.disconnected += report.disconnected;
-    report_.cancelled += report.cancelled;
-    report_.aborted += report.aborted;
-    report_.held_up.insert(report_.held_up.end(), report.held_up.begin(), report.held_up.end());
+    add(report, report_);
     if (--threads_left_ > 0) return;
     if (!lifecycle_.advance(State::Stopped)) lifecycle_.advance(State::Failed);
     if (stop_began_ != std::chrono::steady_clock::time_point()) {
@@ -132,8 +137,17 @@ void ServerState::on_thread_end(const StopReport& report, std::exception_ptr fai
     callbacks.swap(callbacks_);
   }
   log(LogLevel::Info, report_.to_string());
+  if (!has_failed_) tell_stopped();
   ended_.notify_all();
   for (const std::function<void()>& callback : callbacks) callback();
+}
+
+void ServerState::tell_stopped() const noexcept {
+  if (!config_.on_stop) return;
+  try {
+    config_.on_stop(report_);
+  } catch (...) {  // NOLINT: the program's own callback; there is nobody left to tell
+  }
 }
 
 bool ServerState::is_running() const {
@@ -152,7 +166,7 @@ void ServerState::request_stop(const StopPolicy& policy) {
 }
 
 bool ServerState::quiesce(std::chrono::milliseconds timeout) {
-  const std::lock_guard one_at_a_time(quiesce_mutex_);
+  const std::lock_guard one_at_a_time(changing_);
   if (!is_running()) throw Error(ErrorKind::State, "the server doesn't run: there is nothing to quiesce");
   // Shared with the loops, which may come to it after this call has given up.
   struct Waiter {
@@ -178,6 +192,36 @@ bool ServerState::quiesce(std::chrono::milliseconds timeout) {
   return is_quiet;
 }
 
+StopReport ServerState::swap(std::unique_ptr<ApplicationSource> source, const StopPolicy& policy) {
+  const std::lock_guard one_at_a_time(changing_);
+  if (!is_running()) throw Error(ErrorKind::State, "the server doesn't run: there is nothing to put an app into");
+  const auto began = std::chrono::steady_clock::now();
+  struct Waiter {
+    std::mutex mutex;
+    std::condition_variable told;
+    std::size_t left;
+    bool was_stopped = false;
+    StopReport report;
+  } waiter;
+  waiter.left = threads_.size();
+  const auto tell = [&waiter](const std::optional<StopReport>& report) {
+    const std::lock_guard lock(waiter.mutex);
+    if (report) add(*report, waiter.report);
+    waiter.was_stopped = waiter.was_stopped || !report;
+    if (--waiter.left == 0) waiter.told.notify_all();
+  };
+  sources_.push_back(std::move(source));
+  for (const std::unique_ptr<LoopThread>& thread : threads_) thread->swap(*sources_.back(), policy, tell);
+  std::unique_lock lock(waiter.mutex);
+  waiter.told.wait(lock, [&] { return waiter.left == 0; });
+  // Some loop may have either application still, until its thread has ended.
+  if (waiter.was_stopped) throw Error(ErrorKind::State, "the server was stopped before it could change its app");
+  sources_.erase(sources_.begin());
+  waiter.report.elapsed =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  return waiter.report;
+}
+
 StopReport ServerState::wait() {
   std::unique_lock lock(mutex_);
   ended_.wait(lock, [this] { return threads_left_ == 0; });
@@ -188,7 +232,8 @@ StopReport ServerState::wait() {
 
 void ServerState::join_all() {
   for (const std::unique_ptr<LoopThread>& thread : threads_) thread->join();
-  source_.reset();  // with the application's own threads
+  const std::lock_guard after_the_last(changing_);
+  sources_.clear();  // with the applications' own threads
 }
 
 void ServerState::on_end(std::function<void()> callback) {

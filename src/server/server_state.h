@@ -5,6 +5,7 @@
 //
 // Thread: any, unless a method says otherwise.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -42,6 +43,10 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   StopReport wait();
   /// Holds all loops until each is quiet, or the time has passed; then lets them go on. Not on one of the threads.
   bool quiesce(std::chrono::milliseconds timeout);
+  /// Another application takes over in all loops; returns when nothing of the one before is left, with what became
+  /// of its exchanges. Not on one of the threads.
+  StopReport swap(std::unique_ptr<ApplicationSource> source, const StopPolicy& policy);
+  const Config& config() const { return config_; }
   /// `callback` is called once, on some thread, when all loops have ended; at once when they have.
   void on_end(std::function<void()> callback);
 
@@ -53,10 +58,11 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   void on_thread_end(const StopReport& report, std::exception_ptr failure);
   void join_all();
   void log(LogLevel level, const std::string& message) const noexcept;
+  void tell_stopped() const noexcept;
 
   const Config config_;
   const StopPolicy default_policy_;
-  std::unique_ptr<ApplicationSource> source_;
+  std::vector<std::unique_ptr<ApplicationSource>> sources_;  // the last is served; guarded by changing_
   std::string url_;
   uint16_t port_ = 0;
   std::vector<std::string> addresses_;
@@ -69,7 +75,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   StopReport report_;
   std::vector<std::function<void()>> callbacks_;
 
-  std::mutex quiesce_mutex_;  // one at a time
+  std::atomic<bool> has_failed_ = false;  // to start
+  std::mutex changing_;                   // one quiesce() or swap() at a time
   std::once_flag joined_;
   std::vector<std::unique_ptr<LoopThread>> threads_;  // immutable once started. Last: they use all of the above
 };

@@ -21,12 +21,14 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "outrider/outrider.h"
 #include "testing/blocking_client.h"
+#include "testing/hello_app.h"
 
 #ifdef __SANITIZE_THREAD__
 // libuv closes descriptors by the bare system call, which the sanitizer doesn't see: for it, the next thread that is
@@ -40,21 +42,10 @@ namespace outrider {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::answers;
 using testing::BlockingClient;
-
-App hello_app() {
-  App app;
-  app.get("/", [] { return "hello"; });
-  return app;
-}
-
-// The answer's last bytes, or "" when there was none.
-bool answers(uint16_t port, const std::string& path = "/", const std::string& text = "hello") {
-  BlockingClient client(port);
-  if (!client.is_connected()) return false;
-  client.get(path);
-  return client.read_until(text);
-}
+using testing::Flag;
+using testing::hello_app;
 
 std::ptrdiff_t count_entries(const char* folder) {
   return std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
@@ -206,13 +197,12 @@ TEST_CASE("[threads] a stop tells an open stream at once, which then ends in ord
 }
 
 TEST_CASE("[threads] quiesce waits for what runs, closes what is idle, and goes on") {
-  std::atomic<bool> has_begun = false;
+  Flag has_begun;
   std::atomic<bool> may_end = false;
   std::atomic<bool> has_ended = false;
   App app = hello_app();
   app.get("/slow", [&](Request& request) -> Task<std::string> {
-    has_begun = true;
-    has_begun.notify_all();
+    has_begun.set();
     while (!may_end) co_await request.sleep(1ms);
     has_ended = true;
     co_return "slow";
@@ -227,7 +217,7 @@ TEST_CASE("[threads] quiesce waits for what runs, closes what is idle, and goes 
   }
   BlockingClient busy(server.port());
   busy.get("/slow");
-  has_begun.wait(false);
+  has_begun.wait();
   CHECK(!server.quiesce(1ms));  // and it has gone on
   CHECK(answers(server.port()));
   for (BlockingClient& client : idle) CHECK(client.read_to_end());
@@ -251,17 +241,16 @@ TEST_CASE("[threads] quiesce waits for what runs, closes what is idle, and goes 
 }
 
 TEST_CASE("[threads] who quiesces a server that is stopped is told") {
-  std::atomic<bool> has_begun = false;
+  Flag has_begun;
   App app = hello_app();
   app.get("/slow", [&](Request& request) -> Task<void> {
-    has_begun = true;
-    has_begun.notify_all();
+    has_begun.set();
     co_await request.sleep(1h);
   });
   Server server = serve(app);
   BlockingClient busy(server.port());
   busy.get("/slow");
-  has_begun.wait(false);
+  has_begun.wait();
   BlockingClient idle(server.port());
   idle.get("/");
   CHECK(idle.read_until("hello"));
@@ -457,16 +446,15 @@ TEST_CASE("the same place twice is refused, however many threads there are") {
 
 TEST_CASE("a stop without an end can be hurried") {
   App app;
-  std::atomic<bool> has_begun = false;
+  Flag has_begun;
   app.get("/", [&](Request& request) -> Task<void> {
-    has_begun = true;
-    has_begun.notify_all();
+    has_begun.set();
     co_await request.sleep(1h);
   });
   Server server = serve(app);
   BlockingClient client(server.port());
   client.get("/");
-  has_begun.wait(false);
+  has_begun.wait();
   server.request_stop({std::chrono::milliseconds::max(), 0ms, 0ms, true});
   CHECK(server.stop(StopPolicy::immediate()).aborted == 1);
 }
@@ -578,22 +566,38 @@ TEST_CASE("run() serves until a signal and restores what it handled") {
   struct sigaction before {};
   ::sigaction(SIGTERM, nullptr, &before);
   for (const int signal : {SIGTERM, SIGINT}) {
-    std::atomic<int> port = 0;
-    const auto log = [&](LogLevel, std::string_view message) {
-      if (message.starts_with("serving at ")) port = std::atoi(message.data() + message.rfind(':') + 1);
-    };
-    std::thread client([&] {
-      while (port == 0) std::this_thread::yield();
-      CHECK(answers(static_cast<uint16_t>(port.load())));
+    const auto on_ready = [&](Server& server) {
+      CHECK(answers(server.port()));
       ::kill(::getpid(), signal);
-    });
-    const StopReport report = run(hello_app(), {.log = log});
-    client.join();
+    };
+    const StopReport report = run(hello_app(), {.on_ready = on_ready});
     CHECK(report.aborted == 0);
   }
   struct sigaction after {};
   ::sigaction(SIGTERM, nullptr, &after);
   CHECK((after.sa_handler == before.sa_handler));
+}
+
+TEST_CASE("[threads] on_ready and on_stop are called once each, and what they throw hurts nobody") {
+  std::vector<std::string> calls;
+  Config config;
+  config.threads = 3;
+  config.on_ready = [&](Server& server) { calls.push_back(answers(server.port()) ? "ready" : "deaf"); };
+  config.on_stop = [&](const StopReport& report) {
+    calls.push_back(report.to_string().substr(0, 7));
+    throw std::runtime_error("nobody hears this");
+  };
+  serve(hello_app(), config).stop();
+  CHECK(calls == std::vector<std::string>{"ready", "stopped"});
+
+  uint16_t port = 0;
+  config.on_ready = [&](Server& server) {
+    port = server.port();
+    throw std::runtime_error("not today");
+  };
+  CHECK_THROWS_WITH(serve(hello_app(), config), "not today");
+  CHECK(!answers(port));
+  CHECK(calls.size() == 3);
 }
 
 TEST_CASE("a second signal doesn't wait for what the first one waits for") {
@@ -605,16 +609,9 @@ TEST_CASE("a second signal doesn't wait for what the first one waits for") {
     co_await request.sleep(1h);
     co_return "";
   });
-  std::atomic<int> port = 0;
-  const auto log = [&](LogLevel, std::string_view message) {
-    if (message.starts_with("serving at ")) port = std::atoi(message.data() + message.rfind(':') + 1);
-  };
-  std::thread client([&] {
-    while (port == 0) std::this_thread::yield();
-    answers(static_cast<uint16_t>(port.load()), "/", "never");
-  });
-  const StopReport report = run(app, {.log = log});
-  client.join();
+  std::optional<BlockingClient> client;
+  const auto on_ready = [&](Server& server) { client.emplace(server.port()).get("/"); };
+  const StopReport report = run(app, {.on_ready = on_ready});
   CHECK(report.elapsed < 10s);
   CHECK(report.completed == 0);
 }
@@ -631,16 +628,7 @@ TEST_CASE("run() ends when a handler stops the server, and only one at a time ha
     request.stop_server(StopPolicy::immediate());
     return "stopping";
   });
-  std::atomic<int> port = 0;
-  const auto log = [&](LogLevel, std::string_view message) {
-    if (message.starts_with("serving at ")) port = std::atoi(message.data() + message.rfind(':') + 1);
-  };
-  std::thread client([&] {
-    while (port == 0) std::this_thread::yield();
-    answers(static_cast<uint16_t>(port.load()), "/", "stopping");
-  });
-  run(app, {.log = log});
-  client.join();
+  run(app, {.on_ready = [](Server& server) { CHECK(answers(server.port(), "/", "stopping")); }});
   CHECK(refused == "run() is under way in another thread; use serve() for further servers");
 }
 
