@@ -7,6 +7,7 @@ import asyncio
 import select
 from collections.abc import Callable
 
+from outrider._exceptions import StartError
 from outrider._importer import import_from_string
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -37,6 +38,26 @@ def loop_factory(loop: str | LoopFactory, *, is_beside_program: bool) -> LoopFac
         raise ValueError(f"loop={loop!r} is not 'auto', 'asyncio', 'uvloop', or a factory's 'module:attribute'")
     factory: LoopFactory = import_from_string(loop)
     return factory
+
+
+def check_can_run(factory: LoopFactory) -> None:
+    """Raises ``StartError`` where an event loop runs already, as in a notebook's cell, and so no other one can."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    loop = factory()
+    try:
+        done = loop.create_future()
+        done.set_result(None)
+        loop.run_until_complete(done)  # tried, because with nest_asyncio it can
+    except RuntimeError as error:
+        raise StartError(
+            "run() needs an event loop of its own, and one is running here: use 'with outrider.serve(app)', "
+            "serve(app).start() or 'await server.serve()'"
+        ) from error
+    finally:
+        loop.close()
 
 
 def _asyncio_factory(is_beside_program: bool) -> LoopFactory:

@@ -20,7 +20,7 @@ from outrider._exceptions import StateError, StoppedEarly
 from outrider._handle import RequestRecord
 from outrider._importer import load_app
 from outrider._logs import logger, set_level
-from outrider._loops import loop_factory
+from outrider._loops import check_can_run, loop_factory
 from outrider._process_handle import ProcessHandle
 from outrider._service import Service, close_loop_resources
 from outrider._state import State
@@ -91,7 +91,8 @@ class Server(UvicornNames, Beside, ProcessHandle):
         In the main thread SIGINT and SIGTERM are handled while it runs (``install_signal_handlers()``): the first
         stops with the grace of ``StopPolicy.production()``, a second one takes that away, a third cuts everything
         off. ``sockets`` are served instead of the configured address; they stay the caller's. Raises what ``start()``
-        raises; a stop before the application has started cancels its startup.
+        raises, also where an event loop is running already; a stop before the application has started cancels its
+        startup.
         """
         factory = self._prepare_foreground(sockets)
         context = contextvars.copy_context()
@@ -122,7 +123,9 @@ class Server(UvicornNames, Beside, ProcessHandle):
         self._begin_start(self._sockets if sockets is None else sockets)
         try:
             is_main = threading.current_thread() is threading.main_thread()
-            return loop_factory(self.config.loop, is_beside_program=not is_main)
+            factory = loop_factory(self.config.loop, is_beside_program=not is_main)
+            check_can_run(factory)
+            return factory
         except Exception as error:
             failure = self._fail(error)
             raise failure from failure.__cause__
