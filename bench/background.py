@@ -1,4 +1,4 @@
-"""A server in a background thread of this very process, for lifecycle.py and busy.py; run by the environment's interpreter.
+"""A server in a background thread of this very process, for lifecycle.py, busy.py and stop.py; run by the environment's interpreter.
 
 Both are context managers that yield the port, so that their three phases, start, use and stop, can be timed alike.
 """
@@ -20,10 +20,11 @@ def hello() -> Any:
 
 
 @contextlib.contextmanager
-def outrider_in_thread(app: Any, loop: str) -> Iterator[int]:
+def outrider_in_thread(app: Any, loop: str, **options: Any) -> Iterator[int]:
     import outrider
 
-    options = {} if loop == "default" else {"loop": loop}
+    if loop != "default":
+        options["loop"] = loop
     server = outrider.serve(app, **options).start()
     try:
         yield int(urllib.parse.urlsplit(server.url).port or 0)
@@ -32,7 +33,7 @@ def outrider_in_thread(app: Any, loop: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def uvicorn_in_thread(app: Any, loop: Any) -> Iterator[int]:
+def uvicorn_in_thread(app: Any, loop: Any, **options: Any) -> Iterator[int]:
     """The recipe that projects copy from each other: a thread, a poll of `started`, a flag to stop."""
     import uvicorn
     from process import free_port
@@ -42,7 +43,8 @@ def uvicorn_in_thread(app: Any, loop: Any) -> Iterator[int]:
             pass
 
     port = free_port()
-    server = Server(uvicorn.Config(app, host="127.0.0.1", port=port, loop=loop, log_level="warning", access_log=False))
+    options.update(host="127.0.0.1", port=port, loop=loop, log_level="warning", access_log=False)
+    server = Server(uvicorn.Config(app, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -56,7 +58,7 @@ def uvicorn_in_thread(app: Any, loop: Any) -> Iterator[int]:
         thread.join()
 
 
-IN_THREAD: dict[str, Callable[[Any, str], contextlib.AbstractContextManager[int]]] = {
+IN_THREAD: dict[str, Callable[..., contextlib.AbstractContextManager[int]]] = {
     "outrider": outrider_in_thread,
     "uvicorn": uvicorn_in_thread,
 }
