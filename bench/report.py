@@ -23,6 +23,7 @@ _TITLES = {
     "echo": "Echo of a body",
     "idle": "Memory of idle keep-alive connections",
     "lifecycle": "Start, first answer, stop",
+    "stop": "A stop while connections are open",
     "busy": "Beside a busy program",
 }
 _WORKLOAD_TITLES = {workload.name: workload.title for workloads in PARTS.values() for workload in workloads}
@@ -39,6 +40,10 @@ _METHODS = {
     "each of which had one request answered. The kernel's memory is not counted.",
     "lifecycle": "Cycles in one process, the server in a background thread, medians. Threads, descriptors and memory: after cycle 20 → at "
     "the end. The first cycle, which imports the server, is in the p99.",
+    "stop": "Milliseconds of a stop, each in a fresh process with the server in a background thread: the median of {stops}, and the longest "
+    "in parentheses. A stop that isn't over within 10 s is not waited for, and not repeated. In the last column a listening "
+    "stream, an unanswered upgrade, half an upload and a slow reader are open at once. Bounds for Outrider: 50 ms with nothing or an idle "
+    "connection open and for both streams, 2.5 s for the others; one that is not kept stands in the note.",
     "busy": "The server in a background thread while the main thread computes in pure Python; the client is another "
     "process. Neither thread is pinned to a core.",
 }
@@ -78,7 +83,8 @@ def _bars(rows: list[dict[str, Any]], key: str, label: str) -> list[plot.Bar]:
         ratio = row.get("ratio_to_uvicorn")
         behind = f" · {ratio:.2f} of uvicorn's" if ratio is not None else ""
         kind = "ours" if row["is_ours"] else "floor" if row["server"] == "floor" else ""
-        bars.append(plot.Bar(row["server"], row[key], label.format(row[key]) + behind, kind))
+        text = tables.NEVER if key in row.get("never", []) else label.format(row[key])
+        bars.append(plot.Bar(row["server"], row[key], text + behind, kind))
     return bars
 
 
@@ -86,6 +92,11 @@ def _bars(rows: list[dict[str, Any]], key: str, label: str) -> list[plot.Bar]:
 _DRAWN = {
     "idle": ("bytes_per_connection", "{:,.0f} bytes", "bytes per idle connection; less is better"),
     "lifecycle": ("stop_ms", "{:.2f} ms", "milliseconds of a stop, median; less is better"),
+    "stop": (
+        "together_ms",
+        "{:,.0f} ms",
+        "milliseconds of a stop with a stream, an upgrade, half an upload and a slow reader open, median; less is better",
+    ),
     "busy": ("p90_us", "{:,.0f} µs", "90th percentile of the latency in microseconds; less is better"),
 }
 _CPU_DRAWN = ("cpu_us", "{:.1f} µs", "CPU microseconds per request; less is better")

@@ -18,12 +18,15 @@ import idle
 import lifecycle
 import machine
 import paths
+import stop
 import tables
 import throughput
 from throughput import Plan
 from workloads import PARTS
 
-NAMES = (*PARTS, "idle", "lifecycle", "busy")
+# Measured without pinning, and so before the runner pins itself.
+_UNPINNED = {"lifecycle": lifecycle.run, "stop": stop.run}
+NAMES = (*PARTS, "idle", *_UNPINNED, "busy")
 _WHOLE = Plan()  # what counts as a whole run
 
 
@@ -48,6 +51,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--only", type=_words, default=[], metavar="A,B", help="servers whose names begin so")
     parser.add_argument("--connections", type=_numbers, default=[], metavar="N,M", help="instead of 1,64")
     parser.add_argument("--cycles", type=int, default=_WHOLE.cycles, help="of lifecycle")
+    parser.add_argument("--stops", type=int, default=_WHOLE.stops, help="of each case of stop")
     parser.add_argument("--idle-connections", type=int, default=_WHOLE.idle_connections)
     parser.add_argument("--python", default="python3.11", help="interpreter of the peers' environment")
     parser.add_argument("--no-install", action="store_true", help="take Outrider as it is installed in the environment")
@@ -63,6 +67,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         only=arguments.only,
         connections=arguments.connections,
         cycles=min(arguments.cycles, 40) if quick else arguments.cycles,
+        stops=1 if quick else arguments.stops,
         idle_connections=arguments.idle_connections,
     )
     return dataclasses.replace(plan, is_partial=_is_partial(plan))
@@ -70,14 +75,14 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _is_partial(plan: Plan) -> bool:
     """Whether something was left out or shortened; longer and more often is welcome."""
-    amounts = ("rounds", "seconds", "warmup", "cycles", "idle_connections")
+    amounts = ("rounds", "seconds", "warmup", "cycles", "stops", "idle_connections")
     is_short = any(getattr(plan, amount) < getattr(_WHOLE, amount) for amount in amounts)
     return bool(is_short or plan.only or plan.connections)
 
 
 def _measure(name: str, plan: Plan) -> list[dict[str, Any]]:
-    if name == "lifecycle":  # before the runner pins itself: it is measured without pinning
-        return lifecycle.run(plan)
+    if name in _UNPINNED:
+        return _UNPINNED[name](plan)
     machine.pin_to_client_core()
     if name == "idle":
         return idle.run(plan)
@@ -111,7 +116,7 @@ def main() -> int:
     )
     environment.prepare(arguments.python, wants_install=not arguments.no_install)
     plan = _plan(arguments)
-    for name in sorted(names, key=lambda name: name != "lifecycle"):
+    for name in sorted(names, key=lambda name: name not in _UNPINNED):
         shape = machine.shape()
         _save(name, plan, shape, _measure(name, plan))
     return 0

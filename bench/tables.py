@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from stop import CASES
+
 Row = dict[str, Any]
+NEVER = "> 10 s (never)"  # a stop that wasn't over within stop.py's bound
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,17 @@ def unsteadiness(rows: list[Row]) -> float | None:
 def _flatness(key: str, scale: float = 1.0) -> Callable[[Row], str]:
     def cell(row: Row) -> str:
         return f"{row['footprint_early'][key] * scale:.3g} → {row['footprint_end'][key] * scale:.3g}"
+
+    return cell
+
+
+def _stop(case: str) -> Callable[[Row], str]:
+    """The median of the case's stops, and the longest."""
+
+    def cell(row: Row) -> str:
+        if f"{case}_ms" in row["never"]:
+            return NEVER
+        return f"{row[f'{case}_ms']:,.1f} ({row[f'{case}_max_ms']:,.1f})"
 
     return cell
 
@@ -87,7 +101,13 @@ _BUSY = (
     Column("slower by", lambda row: f"{row['slowdown']:.1%}"),
     _NOTE,
 )
-_COLUMNS = {"idle": _IDLE, "lifecycle": _LIFECYCLE, "busy": _BUSY}
+_STOP = (
+    _SERVER,
+    *(Column(case.title, _stop(name)) for name, case in CASES.items()),
+    _NOTE,
+)
+_COLUMNS = {"idle": _IDLE, "lifecycle": _LIFECYCLE, "stop": _STOP, "busy": _BUSY}
+_WITHOUT_CONNECTIONS = ("idle", "lifecycle", "stop")
 
 
 @dataclass(frozen=True)
@@ -100,7 +120,7 @@ class Table:
 
     @property
     def caption(self) -> str:
-        if self.connections is None or self.workload in ("idle", "lifecycle"):
+        if self.connections is None or self.workload in _WITHOUT_CONNECTIONS:
             return self.workload
         return f"{self.workload}, {self.connections} connection{'s' if self.connections > 1 else ''}"
 
@@ -115,7 +135,7 @@ def groups(rows: list[Row]) -> dict[tuple[str, int | None], list[Row]]:
     """Rows by workload and connections, in the order of their first appearance."""
     grouped: dict[tuple[str, int | None], list[Row]] = {}
     for row in rows:
-        connections = None if row["workload"] in ("idle", "lifecycle") else row["connections"]
+        connections = None if row["workload"] in _WITHOUT_CONNECTIONS else row["connections"]
         grouped.setdefault((row["workload"], connections), []).append(row)
     return grouped
 

@@ -30,6 +30,7 @@ class Plan:
     only: list[str] = dataclasses.field(default_factory=list)  # beginnings of servers' names; empty for all
     connections: list[int] = dataclasses.field(default_factory=list)  # empty for what the workload says
     cycles: int = 200  # of `lifecycle`
+    stops: int = 5  # of each case of `stop`
     idle_connections: int = 10000
     is_partial: bool = False
 
