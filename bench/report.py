@@ -24,6 +24,7 @@ _TITLES = {
     "idle": "Memory of idle keep-alive connections",
     "lifecycle": "Start, first answer, stop",
     "stop": "A stop while connections are open",
+    "process": "Start of a server in a process of its own",
     "busy": "Beside a busy program",
 }
 _WORKLOAD_TITLES = {workload.name: workload.title for workloads in PARTS.values() for workload in workloads}
@@ -44,6 +45,8 @@ _METHODS = {
     "in parentheses. A stop that isn't over within 10 s is not waited for, and not repeated. In the last column a listening "
     "stream, an unanswered upgrade, half an upload and a slow reader are open at once. Bounds for Outrider: 50 ms with nothing or an idle "
     "connection open and for both streams, 2.5 s for the others; one that is not kept stands in the note.",
+    "process": 'Wall clock from `start()` to ready with `isolation="process"`, in turns with a bare interpreter that imports the same '
+    "application and prints a line; medians of {starts}, and the median of the differences within a round. Bound: a difference of 60 ms.",
     "busy": "The server in a background thread while the main thread computes in pure Python; the client is another "
     "process. Neither thread is pinned to a core.",
 }
@@ -96,6 +99,11 @@ _DRAWN = {
         "together_ms",
         "{:,.0f} ms",
         "milliseconds of a stop with a stream, an upgrade, half an upload and a slow reader open, median; less is better",
+    ),
+    "process": (
+        "difference_ms",
+        "{:.1f} ms",
+        "milliseconds until ready beyond a bare interpreter's import; less is better",
     ),
     "busy": ("p90_us", "{:,.0f} µs", "90th percentile of the latency in microseconds; less is better"),
 }

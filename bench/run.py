@@ -18,6 +18,7 @@ import idle
 import lifecycle
 import machine
 import paths
+import process_start
 import stop
 import tables
 import throughput
@@ -25,7 +26,7 @@ from throughput import Plan
 from workloads import PARTS
 
 # Measured without pinning, and so before the runner pins itself.
-_UNPINNED = {"lifecycle": lifecycle.run, "stop": stop.run}
+_UNPINNED = {"lifecycle": lifecycle.run, "stop": stop.run, "process": process_start.run}
 NAMES = (*PARTS, "idle", *_UNPINNED, "busy")
 _WHOLE = Plan()  # what counts as a whole run
 
@@ -52,6 +53,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--connections", type=_numbers, default=[], metavar="N,M", help="instead of 1,64")
     parser.add_argument("--cycles", type=int, default=_WHOLE.cycles, help="of lifecycle")
     parser.add_argument("--stops", type=int, default=_WHOLE.stops, help="of each case of stop")
+    parser.add_argument("--starts", type=int, default=_WHOLE.starts, help="of each application of process")
     parser.add_argument("--idle-connections", type=int, default=_WHOLE.idle_connections)
     parser.add_argument("--python", default="python3.11", help="interpreter of the peers' environment")
     parser.add_argument("--no-install", action="store_true", help="take Outrider as it is installed in the environment")
@@ -68,6 +70,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         connections=arguments.connections,
         cycles=min(arguments.cycles, 40) if quick else arguments.cycles,
         stops=1 if quick else arguments.stops,
+        starts=min(arguments.starts, 3) if quick else arguments.starts,
         idle_connections=arguments.idle_connections,
     )
     return dataclasses.replace(plan, is_partial=_is_partial(plan))
@@ -75,7 +78,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _is_partial(plan: Plan) -> bool:
     """Whether something was left out or shortened; longer and more often is welcome."""
-    amounts = ("rounds", "seconds", "warmup", "cycles", "stops", "idle_connections")
+    amounts = ("rounds", "seconds", "warmup", "cycles", "stops", "starts", "idle_connections")
     is_short = any(getattr(plan, amount) < getattr(_WHOLE, amount) for amount in amounts)
     return bool(is_short or plan.only or plan.connections)
 

@@ -23,8 +23,11 @@ def _number(key: str, digits: int = 0, scale: float = 1.0) -> Callable[[Row], st
 
 
 def _spread(row: Row) -> str:
-    rounds = [value for value in row["cpu_us_rounds"] if value is not None]
-    return f"{min(rounds):.1f} to {max(rounds):.1f}"
+    return _range([value for value in row["cpu_us_rounds"] if value is not None])
+
+
+def _range(values: list[float]) -> str:
+    return f"{min(values):.1f} to {max(values):.1f}"
 
 
 def unsteadiness(rows: list[Row]) -> float | None:
@@ -106,8 +109,17 @@ _STOP = (
     *(Column(case.title, _stop(name)) for name, case in CASES.items()),
     _NOTE,
 )
-_COLUMNS = {"idle": _IDLE, "lifecycle": _LIFECYCLE, "stop": _STOP, "busy": _BUSY}
-_WITHOUT_CONNECTIONS = ("idle", "lifecycle", "stop")
+_PROCESS = (
+    _SERVER,
+    Column("rounds", _number("starts")),
+    Column("ready ms", _number("ready_ms", 1)),
+    Column("bare interpreter with the application ms", _number("import_ms", 1)),
+    Column("difference ms", _number("difference_ms", 1)),
+    Column("rounds' differences", lambda row: _range(row["difference_ms_rounds"])),
+    _NOTE,
+)
+_COLUMNS = {"idle": _IDLE, "lifecycle": _LIFECYCLE, "stop": _STOP, "process": _PROCESS, "busy": _BUSY}
+_WITHOUT_CONNECTIONS = ("idle", "lifecycle", "stop", "process")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Plan:
     connections: list[int] = dataclasses.field(default_factory=list)  # empty for what the workload says
     cycles: int = 200  # of `lifecycle`
     stops: int = 5  # of each case of `stop`
+    starts: int = 10  # of each application of `process`
     idle_connections: int = 10000
     is_partial: bool = False
 
