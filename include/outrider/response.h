@@ -51,8 +51,8 @@ class ResponseWriter {
 
   /// Sends bytes; they are taken in the call and leave, at the latest, when the coroutine next waits for something.
   /// The co_await completes when there is room for more (Limits::write_buffer_bytes_max). Throws Cancelled when the
-  /// peer has gone or the exchange is cancelled, ResponseError for more than content_length(). An empty piece sends
-  /// the response's head if that hasn't left yet.
+  /// peer has gone or the exchange is cancelled, and once when the server stops and nothing else has told the stream,
+  /// ResponseError for more than content_length(). An empty piece sends the response's head if that hasn't left yet.
   detail::Write write(std::string_view bytes) {
     send(bytes);
     return detail::Write(*run_);

@@ -11,12 +11,13 @@
 namespace outrider {
 
 /// The deadlines of a stop, stage after stage. Listeners and idle connections close at once; then
-///   grace       running exchanges finish by themselves;
+///   grace       running exchanges finish by themselves, and peers take the responses;
 ///   disconnect  what still runs is told that its peer is gone, so that endless streams end;
 ///   cancel      what still runs is cancelled;
 /// and what is left after that is cut off (the connection is reset). A stage that nothing is left for takes no time.
-/// Being told, a handler's waits for time or input throw Cancelled and its stop_token() is requested; one that only
-/// writes goes on until it is cancelled. A negative time is 0.
+/// Being told, a handler's waits for time or input throw Cancelled and its stop_token() is requested. A stream that
+/// does nothing but write hears of it by its next wait for room, once: it may then write its last words. A negative
+/// time is 0.
 struct StopPolicy {
   std::chrono::milliseconds grace{1000};
   std::chrono::milliseconds disconnect{500};
@@ -43,7 +44,7 @@ struct StopReport {
   uint64_t aborted = 0;       ///< cut off
   std::chrono::microseconds elapsed{0};
   /// Who held it up: "GET /slow (5.2 s)" for each exchange that was running when the grace was over, with its age; at
-  /// most 100 of a loop thread.
+  /// most 100 of a loop thread. "a response that 127.0.0.1:5012 doesn't take" for one that was complete.
   std::vector<std::string> held_up = {};
 
   /// "stopped in 2.1 ms: 3 completed, 1 disconnected, 0 cancelled, 0 aborted".

@@ -50,6 +50,7 @@ class Wait {
  protected:
   explicit Wait(app::HandlerRun& run) : run_(run) {}
   ~Wait();
+  [[noreturn]] void throw_cancelled() const;
 
   app::HandlerRun& run_;
 

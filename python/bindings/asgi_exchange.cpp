@@ -56,6 +56,7 @@ void AsgiExchange::on_disconnect(http::Disconnect) {
 
 void AsgiExchange::on_stop() {
   is_disconnected_ = true;
+  is_stopping_ = response_ == Response::Started;
   wake();
 }
 
@@ -102,6 +103,7 @@ PyObject* AsgiExchange::take_message() {
   PyRef message = PyRef::steal(PyDict_New());
   if (!message) return nullptr;
   if (!has_request) {
+    gave_disconnect_ = true;
     return PyDict_SetItem(message.get(), n.type, n.http_disconnect) == 0 ? message.release() : nullptr;
   }
   const std::string_view body = exchange_->body();
@@ -121,11 +123,11 @@ PyObject* AsgiExchange::take_message() {
 // --- send ----------------------------------------------------------------------------------------------------------
 
 bool AsgiExchange::can_send() {
-  return exchange_ == nullptr || response_ == Response::Complete || exchange_->is_writable();
+  return exchange_ == nullptr || response_ == Response::Complete || must_hear() || exchange_->is_writable();
 }
 
 bool AsgiExchange::check_connected() {
-  if (exchange_ != nullptr || response_ == Response::Complete) return true;
+  if ((exchange_ != nullptr && !must_hear()) || response_ == Response::Complete) return true;
   PyErr_SetString(application_.disconnected_error(), "the client has disconnected: the response can't be sent");
   return false;
 }
@@ -215,13 +217,14 @@ bool AsgiExchange::send_body(PyObject* message) {
                         : "'http.response.body' was sent before 'http.response.start'");
     return false;
   }
-  if (!check_connected()) return false;
   PyObject* body = PyDict_GetItemWithError(message, n.body);
   if (body == nullptr && PyErr_Occurred() != nullptr) return false;
   PyObject* more_object = PyDict_GetItemWithError(message, n.more_body);
   if (more_object == nullptr && PyErr_Occurred() != nullptr) return false;
   const int more = more_object == nullptr ? 0 : PyObject_IsTrue(more_object);
   if (more < 0) return false;
+  // The last piece of a stream that is to end is welcome.
+  if ((more != 0 || exchange_ == nullptr) && !check_connected()) return false;
 
   PyRef bytes;
   if (body == nullptr) {

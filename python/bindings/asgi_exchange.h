@@ -44,7 +44,8 @@ class AsgiExchange final : public http::ExchangeHandler {
   bool send(PyObject* message);
   /// Whether send() may return: nothing has to leave first.
   bool can_send();
-  /// Sets the error that send() raises if the peer is gone; false then.
+  /// Sets the error that send() raises if the peer is gone; false then. So it is said to be of a stream that the
+  /// server's stop finds in nothing but sending; one that was told by receive() may send its last words.
   bool check_connected();
   /// A future that is done when can_receive() or can_send() may have changed; a new reference.
   PyObject* make_waiter();
@@ -68,6 +69,7 @@ class AsgiExchange final : public http::ExchangeHandler {
   bool check(http::ResponseFault fault, PyObject* culprit);
   void end_with_error();
   void wake();
+  bool must_hear() const { return is_stopping_ && !gave_disconnect_; }
 
   AsgiApplication& application_;
   http::Exchange* exchange_;  // null once it has ended
@@ -79,6 +81,8 @@ class AsgiExchange final : public http::ExchangeHandler {
   Response response_ = Response::NotStarted;
   bool gave_request_ = false;     // the last http.request message was delivered
   bool is_disconnected_ = false;  // the peer is gone, or is said to be
+  bool is_stopping_ = false;      // the server, while the response was under way
+  bool gave_disconnect_ = false;  // http.disconnect was delivered
 };
 
 }  // namespace outrider::python

@@ -68,7 +68,7 @@ void HandlerRun::recycle() {
   trailers_.clear();
   bytes_in_step_ = 0;
   cancellations_in_step_ = 0;
-  has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = false;
+  has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = is_stopping_ = has_heard_ = false;
 }
 
 // --- finding and calling the handler ---------------------------------------------------------------------------
@@ -357,6 +357,7 @@ bool HandlerRun::may_cancel_now() {
 // --- the end ---------------------------------------------------------------------------------------------------
 
 std::stop_token HandlerRun::stop_token() {
+  has_heard_ = true;
   if (!stop_source_) {
     stop_source_.emplace();
     if (is_told_) stop_source_->request_stop();
@@ -366,7 +367,7 @@ std::stop_token HandlerRun::stop_token() {
 
 void HandlerRun::on_half_close() {
   is_disconnected_ = true;
-  on_stop();
+  tell();
 }
 
 void HandlerRun::on_disconnect(http::Disconnect) {
@@ -378,10 +379,15 @@ void HandlerRun::on_disconnect(http::Disconnect) {
 
 void HandlerRun::on_cancel() {
   is_cancelled_ = true;
-  on_stop();
+  tell();
 }
 
 void HandlerRun::on_stop() {
+  is_stopping_ = exchange_ != nullptr && exchange_->has_sent_head();
+  tell();
+}
+
+void HandlerRun::tell() {
   is_told_ = true;
   dispatcher_.loop().defer_step(step_);
 }

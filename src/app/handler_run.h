@@ -6,7 +6,8 @@
 //
 // How it ends early, step by step (outrider/stop.h):
 //   told        the peer sends nothing more, or the server stops: the stop token is requested, and waits that make
-//               no progress (sleep, body, read) throw Cancelled; the response can still be written;
+//               no progress (sleep, body, read) throw Cancelled; the response can still be written. A stream that
+//               the server's stop finds in nothing but writing hears of it there, once;
 //   cancelled   writing throws as well;
 //   gone        the exchange has ended; what the handler does has no effect any more. Its request stays readable.
 // A coroutine that waits for something else than these, at the end of its server, is destroyed where it waits.
@@ -61,6 +62,10 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   std::stop_token stop_token();
   bool is_told() const { return is_told_; }
   bool is_cancelled() const { return is_cancelled_; }
+  /// A stop that nothing has told the stream of yet: the next wait does.
+  bool must_hear() const { return is_stopping_ && !has_heard_; }
+  /// A wait is about to throw Cancelled.
+  void hear() { has_heard_ = true; }
   bool is_disconnected() const { return is_disconnected_; }
   void inform(int status, std::initializer_list<Header> fields);
   /// Null once it has ended.
@@ -113,6 +118,7 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
     HandlerRun& run_;
   };
 
+  void tell();
   void call_handler();
   void answer_without_route(std::string_view path);
   void decode_parameters();
@@ -156,6 +162,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   bool is_told_ = false;
   bool is_cancelled_ = false;
   bool is_disconnected_ = false;
+  bool is_stopping_ = false;  // the server, while a stream was under way
+  bool has_heard_ = false;    // that it is to end, or listens to the stop token
 };
 
 }  // namespace outrider::app

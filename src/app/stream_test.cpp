@@ -291,6 +291,40 @@ TEST_CASE("a stream that is told to stop can end in order") {
   CHECK(served.report().aborted == 0);
 }
 
+TEST_CASE("a stream that only writes is told by its next write, once") {
+  bool takes = false;
+  SUBCASE("whose peer takes everything") { takes = true; }
+  SUBCASE("whose peer takes nothing") {}
+  App app;
+  int times_told = 0;
+  app.get("/", [&] {
+    return Response::stream([&](ResponseWriter& out) -> Task<void> {
+      const std::string piece(16 * 1024, 'x');
+      try {
+        while (true) co_await out.write(piece);
+      } catch (const Cancelled&) {
+        ++times_told;
+      }
+      co_await out.write("bye\n");
+    });
+  });
+  Served served(app);
+  MemoryClient& client = served.connect();
+  client.send(Served::request("GET", "/"));
+  CHECK(served.run_until([&] { return client.received().size() > 100'000; }));
+  if (!takes) {
+    client.stop_taking();
+    served.settle();
+  }
+  served.begin_stop({1h, 1h, 1h});
+  CHECK(served.run_until([&] { return times_told > 0; }));
+  client.go_on_taking();
+  CHECK(served.finish_stop());
+  CHECK(times_told == 1);
+  CHECK(client.received().ends_with("4\r\nbye\n\r\n0\r\n\r\n"));
+  CHECK(served.report().disconnected == 1);
+}
+
 TEST_CASE("a stream that lets its cancellation pass is cut off, and counted as told") {
   App app;
   app.get("/", [] {

@@ -30,6 +30,11 @@ void Wait::await_suspend(std::coroutine_handle<> waiter) {
   run_.add_wait(*this);
 }
 
+void Wait::throw_cancelled() const {
+  run_.hear();
+  throw Cancelled();
+}
+
 Wait::~Wait() {
   if (is_suspended_) run_.remove_wait(*this);
 }
@@ -48,7 +53,7 @@ bool Sleep::is_over() {
 }
 
 void Sleep::await_resume() const {
-  if (run_.is_told()) throw Cancelled();
+  if (run_.is_told()) throw_cancelled();
 }
 
 bool Body::is_over() {
@@ -71,7 +76,7 @@ bool Body::is_over() {
 
 std::string Body::await_resume() {
   if (is_too_long_) throw HttpError(413, "the body has more than " + std::to_string(bytes_max_) + " bytes");
-  if (!is_complete_) throw Cancelled();
+  if (!is_complete_) throw_cancelled();
   return std::move(collected_);
 }
 
@@ -93,18 +98,18 @@ bool Read::is_over() {
 }
 
 std::string_view Read::await_resume() {
-  if (chunk_.empty() && !is_complete_) throw Cancelled();
+  if (chunk_.empty() && !is_complete_) throw_cancelled();
   return chunk_;
 }
 
 bool Write::is_over() {
   http::Exchange* const exchange = run_.exchange();
-  if (exchange == nullptr || run_.is_cancelled()) return run_.may_cancel_now();
+  if (exchange == nullptr || run_.is_cancelled() || run_.must_hear()) return run_.may_cancel_now();
   return exchange->is_writable() && run_.has_budget();
 }
 
 void Write::await_resume() const {
-  if (run_.exchange() == nullptr || run_.is_cancelled()) throw Cancelled();
+  if (run_.exchange() == nullptr || run_.is_cancelled() || run_.must_hear()) throw_cancelled();
 }
 
 bool OffloadBase::is_over() {

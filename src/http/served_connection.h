@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/list.h"
+#include "net/address.h"
 
 namespace outrider::http {
 
@@ -43,6 +44,9 @@ class ServedConnection : public ListNode<ServedConnectionTag> {
   virtual bool is_busy() const = 0;
   /// A response has begun and isn't complete.
   virtual bool is_streaming() const = 0;
+  /// A response is complete, but hasn't left: the peer doesn't take it.
+  virtual bool is_flushing() const = 0;
+  virtual net::Address peer_address() const = 0;
   /// The exchange that is running, if there is one. The views are valid until the loop goes on.
   virtual std::optional<RunningExchange> running() const = 0;
 };

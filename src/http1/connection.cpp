@@ -411,6 +411,10 @@ bool Connection::is_streaming() const {
   return phase_ == Phase::Active && is_dispatched_ && exchange_->has_sent_head();
 }
 
+bool Connection::is_flushing() const {
+  return phase_ != Phase::Closed && phase_ != Phase::Active && queue_.size() > 0;
+}
+
 std::optional<http::RunningExchange> Connection::running() const {
   if (phase_ != Phase::Active || !is_dispatched_) return std::nullopt;
   const http::RequestHead& head = exchange_->head();

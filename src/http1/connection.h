@@ -44,6 +44,7 @@ class Connection final : public http::ServedConnection,
   void close() override;
   bool is_busy() const override;
   bool is_streaming() const override;
+  bool is_flushing() const override;
   std::optional<http::RunningExchange> running() const override;
 
   // http::Connection

@@ -92,7 +92,11 @@ void Drain::next_stage() {
     case Stage::Grace:
       report_.held_up = engine_.describe_running();
       enter(Stage::Disconnect, policy_.disconnect);
-      for_each([](ServedConnection& connection) { connection.tell_stop(); });
+      for_each([this](ServedConnection& connection) {
+        // What isn't taken has had its grace, and there is nobody to tell.
+        if (connection.is_flushing()) return cut_off(connection);
+        connection.tell_stop();
+      });
       break;
     case Stage::Disconnect:
       enter(Stage::Cancel, policy_.cancel);
@@ -118,6 +122,13 @@ void Drain::check() {
   if (!is_busy) finish();
 }
 
+void Drain::cut_off(ServedConnection& connection) {
+  const uint64_t counted = report_.aborted;
+  connection.abort();
+  // A response that was complete here but hadn't left was cut off as well.
+  if (report_.aborted == counted) ++report_.aborted;
+}
+
 // What is idle or lingers is closed, what is busy is cut off.
 void Drain::finish() {
   if (std::exchange(stage_, Stage::Done) == Stage::Done) return;
@@ -125,10 +136,7 @@ void Drain::finish() {
   watch_.stop();
   for_each([this](ServedConnection& connection) {
     if (!connection.is_busy()) return connection.close();
-    const uint64_t counted = report_.aborted;
-    connection.abort();
-    // A response that was complete here but hadn't left was cut off as well.
-    if (report_.aborted == counted) ++report_.aborted;
+    cut_off(connection);
   });
   report_.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_);
   const std::vector<Done> done = std::move(done_);

@@ -43,6 +43,7 @@ class Drain {
   void for_each(Function function);
   void enter(Stage stage, std::chrono::milliseconds length);
   void next_stage();
+  void cut_off(http::ServedConnection& connection);
   void tell_who_holds_up();
   void check();
   void finish();

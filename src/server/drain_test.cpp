@@ -274,15 +274,19 @@ TEST_CASE("a response that is complete but hasn't left is waited for") {
   CHECK(!client.was_reset());
 }
 
-TEST_CASE("a response that never leaves is counted as cut off") {
+TEST_CASE("a response that its client doesn't take has the grace, and is then cut off and named") {
   Server server;
   MemoryClient& client = server.connect_memory();
   client.allow(100);
   begin_exchange(server, client).respond(200, std::string(100'000, 'x'));
   server.settle();
-  server.drain({1ms, 1ms, 1ms, true});
+  server.drain({1ms, kLong, kLong, true});
   CHECK(run_until_drained(server));
   expect_report(server, {.aborted = 1});
+  const std::vector<std::string>& held_up = server.reports()[0].held_up;
+  REQUIRE(held_up.size() == 1);
+  CHECK(held_up[0].starts_with("a response that "));
+  CHECK(held_up[0].ends_with(" doesn't take"));
   CHECK(client.was_reset());
 }
 

@@ -98,8 +98,13 @@ void Engine::end_hold() {
 std::vector<std::string> Engine::describe_running(std::size_t most) {
   std::vector<std::string> texts;
   connections_.for_each([&](const http::ServedConnection& connection) {
+    if (texts.size() == most) return;
+    if (connection.is_flushing()) {
+      const net::Address peer = connection.peer_address();
+      texts.push_back("a response that " + (peer.port() != 0 ? peer.to_string() : "its client") + " doesn't take");
+    }
     const std::optional<http::RunningExchange> running = connection.running();
-    if (!running || texts.size() == most) return;
+    if (!running) return;
     char age[32];
     std::snprintf(age, sizeof age, " (%.1f s)", static_cast<double>(running->age_ms) / 1000.0);
     texts.push_back(std::string(running->method) + " " + std::string(running->target) + age);

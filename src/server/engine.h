@@ -67,7 +67,8 @@ class Engine final : private http::ConnectionObserver {
   void end_exchanges(const http::Application& application, const StopPolicy& policy,
                      std::function<void(const StopReport&)> done);
 
-  /// "GET /slow (5.2 s)" for each exchange that is running, at most so many.
+  /// "GET /slow (5.2 s)" for each exchange that is running, "a response that 127.0.0.1:5012 doesn't take" for one
+  /// that is complete and hasn't left; at most so many.
   std::vector<std::string> describe_running(std::size_t most = 100);
   /// Called in a drain that has lasted for that time, with the exchanges that hold it up.
   void on_held_up(std::chrono::milliseconds after, std::function<void(const std::vector<std::string>&)> callback) {

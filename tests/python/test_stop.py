@@ -53,6 +53,54 @@ def test_an_endless_stream_is_told_at_once_and_the_stop_is_quick() -> None:
     assert report.elapsed < outrider.StopPolicy().grace
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_stream_that_only_sends_is_told_by_send_and_the_stop_is_quick(reads: bool) -> None:
+    begun, ends = threading.Event(), []
+
+    async def only_sends(scope: Message, receive: Receive, send: Send) -> None:
+        await send(OK)
+        try:
+            while True:
+                await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+                begun.set()
+                await asyncio.sleep(0)
+        except OSError as error:
+            ends.append(type(error))
+            raise
+
+    with outrider.serve(only_sends, lifespan="off") as server, WireClient(server) as client:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert begun.wait(10)
+        reader = threading.Thread(target=client.read_to_end if reads else threading.Event)
+        reader.start()
+        report = server.stop()
+        reader.join()
+    assert ends == [outrider.ClientDisconnected]
+    assert report.disconnected == 1
+    assert report.elapsed < outrider.StopPolicy().grace
+    assert server.errors == []
+
+
+def test_a_stream_that_heard_of_the_stop_may_send_its_last_words() -> None:
+    begun = threading.Event()
+
+    async def polite(scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(OK)
+        await send({"type": "http.response.body", "body": b"tick ", "more_body": True})
+        begun.set()
+        assert (await receive())["type"] == "http.disconnect"
+        await send({"type": "http.response.body", "body": b"bye ", "more_body": True})
+        await send({"type": "http.response.body", "body": b"now"})
+
+    with outrider.serve(polite, lifespan="off") as server, WireClient(server) as client:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert begun.wait(10)
+        server.request_stop()
+        assert client.answer().body == b"tick bye now"
+        assert server.stop().disconnected == 1
+
+
 def test_a_request_in_the_grace_is_completed() -> None:
     begun = threading.Event()
     go_on: list[asyncio.Event] = []
