@@ -18,6 +18,7 @@ from outrider._exceptions import BindError, ClientDisconnected, LifespanError, P
 from outrider._lifespan import Lifespan
 from outrider._logs import access_logger, logger
 from outrider._stop import StopPolicy, StopReport
+from outrider._threads import in_thread
 
 # Past that somebody who watches a stop wonders what it waits for.
 HELD_UP_SECONDS = 5.0
@@ -299,6 +300,9 @@ async def close_loop_resources(timeout: float = 1.0) -> None:
         await asyncio.wait(tasks, timeout=timeout)
     with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
         await asyncio.wait_for(loop.shutdown_asyncgens(), timeout)
-    if getattr(loop, "_default_executor", None) is not None:
-        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-            await asyncio.wait_for(loop.shutdown_default_executor(), timeout)
+    executor = getattr(loop, "_default_executor", None)
+    if executor is not None:
+        # Not with loop.shutdown_default_executor(): cancelled, it waits for the executor's threads all the same.
+        # RuntimeError: at the end of the interpreter no thread can be started, and these have ended already.
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError, RuntimeError):
+            await asyncio.wait_for(in_thread(executor.shutdown), timeout)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
@@ -31,7 +32,8 @@ async def in_thread(function: Callable[[], T]) -> T:
             result, error = context.run(function), None
         except BaseException as raised:
             result, error = None, raised
-        loop.call_soon_threadsafe(finish, result, error)
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
+            loop.call_soon_threadsafe(finish, result, error)
 
     threading.Thread(target=run, name="outrider helper", daemon=True).start()
     return await future

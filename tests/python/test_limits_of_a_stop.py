@@ -262,3 +262,24 @@ def test_call_and_run_coroutine_say_which_is_meant() -> None:
             server.call(coroutine)
         with pytest.raises(TypeError, match=r"call it: coroutine\(\)"):
             server.run_coroutine(coroutine)  # type: ignore[arg-type]
+
+
+def test_a_thread_that_does_not_end_holds_a_stop_up_for_a_second_at_most(
+    loop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        end.wait(60)
+
+    async def in_thread(scope: Message, receive: Receive, send: Send) -> None:
+        await asyncio.to_thread(work)
+
+    with outrider.serve(in_thread, lifespan="off", loop=loop) as server, WireClient(server) as client:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert begun.wait(10)
+        report = server.stop(outrider.StopPolicy.immediate())
+        end.set()
+    assert report.elapsed < 10
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
