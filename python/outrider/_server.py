@@ -48,26 +48,35 @@ class Server(UvicornNames, Beside, ProcessHandle):
         as its cause; nothing is left running then. Raises ``StateError`` when it is started already, or when its
         ``isolation`` is ``"none"``: such a one runs on an event loop, with ``async with``.
         """
-        if self.config.isolation == "process":
-            self._start_process()
-        elif self.config.isolation == "none":
+        if self.config.isolation == "none":
             raise StateError("a server with isolation='none' runs on the caller's event loop: use 'async with'")
+        is_process = self.config.isolation == "process"
+        if is_process:
+            self._start_process()
+            _started.add(self)
         else:
-            self._start_thread()
-        _started.add(self)
+            self._begin_start(self._sockets)
         try:
+            if not is_process:
+                self._start_thread()
             return self.wait_ready()
         except BaseException:
             self.stop()  # also when the wait itself was interrupted: nothing is left running
             raise
 
     def _start_thread(self) -> None:
-        self._begin_start(self._sockets)
         context = contextvars.copy_context()
-        self._thread = threading.Thread(
+        # A daemon, and so are by default the threads that its application starts: Python doesn't wait for them when
+        # the program ends, but calls _stop_all().
+        thread = threading.Thread(
             target=self._run_thread, args=(context,), name=f"outrider {self.port or self._urls[0]}", daemon=True
         )
-        self._thread.start()
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError as error:  # there are too many
+            self._thread = None
+            raise self._fail(error) from error
 
     def wait_ready(self, timeout: float | None = None) -> Server:
         """Waits until the server accepts connections, at most ``timeout`` seconds; returns itself.
@@ -140,6 +149,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
             self._state = State.STARTING
             self._failure = self._report = None
             self._records = []
+        _started.add(self)
         self._saved_level = set_level(self.config.log_level)
         try:
             self._bind(sockets)

@@ -212,3 +212,35 @@ def test_options_of_uvicorns_that_ask_for_nothing_are_taken(options: dict[str, A
 def test_options_of_uvicorns_that_ask_for_something_are_refused_with_the_reason(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"{next(iter(options))}=.*an option of uvicorn's, can't be had: "):
         outrider.Config(app, **options)
+
+
+def test_a_start_for_which_there_is_no_thread_fails_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    server = outrider.serve(app)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(outrider.StartError, match="can't start new thread"):
+            server.start()
+        assert server.state == "failed"
+        server.stop()
+    with server, WireClient(server) as client:
+        assert client.get().body == b"hello"
+
+
+def test_ctrl_c_while_the_thread_is_being_started_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    server = outrider.serve(app)
+    threads = threading.active_count()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            server.start()
+    assert server.state == "stopped"
+    assert_nothing_is_left(threads)
