@@ -139,6 +139,11 @@ class Server(UvicornNames, Beside, ProcessHandle):
             failure = self._fail(error)
             raise failure from failure.__cause__
 
+    def _check_startable(self) -> None:
+        super()._check_startable()
+        if _has_ended.is_set():
+            raise StateError("the interpreter is ending: no server can be started any more")
+
     def _begin_start(self, sockets: Sequence[socket.socket] | None) -> None:
         """Takes the sockets and imports the application, in the caller's thread."""
         with self._changed:
@@ -284,13 +289,16 @@ class Server(UvicornNames, Beside, ProcessHandle):
             child.stop(self._stop_policy)
         if self._state not in (State.STOPPED, State.FAILED):
             self.request_stop(policy)
-            with self._changed:
-                self._changed.wait_for(lambda: self._state in (State.STOPPED, State.FAILED))
+            self._wait_stopped()
         thread = self._thread
         if thread is not None:
             thread.join()
             self._thread = None
         return self._report or StopReport()
+
+    def _wait_stopped(self, timeout: float | None = None) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._state in (State.STOPPED, State.FAILED), timeout)
 
     def __enter__(self) -> Server:
         return self.start()
@@ -395,6 +403,11 @@ class Server(UvicornNames, Beside, ProcessHandle):
         link = f' on <a href="{self._urls[0]}" target="_blank">{self._urls[0]}</a>' if self._urls else ""
         return f"<code>outrider.Server</code> {self._state.value}{link}"
 
+    def _can_stop(self) -> bool:
+        """Whether somebody runs it: not when its caller's event loop has been left without stopping it."""
+        loop = self._loop
+        return self._thread is not None or loop is None or loop.is_running()
+
     def _abandon(self) -> None:
         """In a forked child: the threads and the event loop are the parent's. This copy is a stopped server."""
         self._lock = threading.RLock()
@@ -409,14 +422,29 @@ class Server(UvicornNames, Beside, ProcessHandle):
             self._engine.close()
 
 
-# Servers that run in a thread: stopped when the interpreter exits, so that their lifespan's shutdown runs.
+# Servers that were started: stopped when the interpreter exits, so that their lifespan's shutdown runs.
 _started: weakref.WeakSet[Server] = weakref.WeakSet()
+
+# Together they have so long for that. What is left runs code of the application that doesn't return to its event loop.
+_EXIT_SECONDS = 10.0
+
+# A server that was started now would run into the destruction of the interpreter.
+_has_ended = threading.Event()
 
 
 @atexit.register
 def _stop_all() -> None:
-    for server in list(_started):
-        server.stop(StopPolicy.immediate())
+    _has_ended.set()
+    policy = StopPolicy.immediate()
+    servers = [server for server in list(_started) if server._can_stop()]
+    for server in servers:
+        server.request_stop(policy)  # all of them, before the first one is waited for
+    deadline = time.monotonic() + _EXIT_SECONDS
+    for server in servers:
+        if server._child is None and not server._wait_stopped(max(0.0, deadline - time.monotonic())):
+            logger.warning("%r is left behind: its application blocks the event loop", server)
+        else:
+            server.stop(policy)
 
 
 def _abandon_all() -> None:
