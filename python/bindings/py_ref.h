@@ -25,7 +25,11 @@ class PyRef {
   }
   PyRef(const PyRef&) = delete;
   PyRef& operator=(const PyRef&) = delete;
-  ~PyRef() { Py_XDECREF(object_); }
+  // While the interpreter ends, up to 3.13, a daemon thread that asks for the GIL is ended by unwinding its frames:
+  // without the GIL. What is left then is the process's.
+  ~PyRef() {
+    if (object_ != nullptr && !is_finalizing()) Py_DECREF(object_);
+  }
 
   PyObject* get() const { return object_; }
   PyObject* release() { return std::exchange(object_, nullptr); }
@@ -37,6 +41,15 @@ class PyRef {
   explicit operator bool() const { return object_ != nullptr; }
 
  private:
+  static bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030e0000
+    return false;  // such a thread waits for ever instead
+#elif PY_VERSION_HEX >= 0x030d0000
+    return Py_IsFinalizing() != 0;
+#else
+    return _Py_IsFinalizing() != 0;
+#endif
+  }
   explicit PyRef(PyObject* object) : object_(object) {}
   PyObject* object_ = nullptr;
 };

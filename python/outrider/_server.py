@@ -198,8 +198,12 @@ class Server(UvicornNames, Beside, ProcessHandle):
                     if is_foreground:
                         escaped = error
                         self.request_stop()
-                except BaseException:
-                    break  # what _main() raised; it is raised below
+                except BaseException as error:
+                    if main.done() or loop.is_closed():
+                        break  # what _main() raised; it is raised below
+                    # The application stopped the loop. There is no other way to leave it than in order.
+                    self._errors.append(error)
+                    self.request_stop()
             main.result()
         finally:
             loop.close()

@@ -10,7 +10,10 @@
 #include <string_view>
 
 #include "base/list.h"
-#include "net/address.h"
+
+namespace outrider::net {
+class Address;
+}
 
 namespace outrider::http {
 

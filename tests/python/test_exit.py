@@ -80,7 +80,10 @@ ask(server, "/deaf"); begun.wait(10)
 @pytest.mark.parametrize("what", GOING_ON)
 def test_a_program_ends_whatever_goes_on(what: str, loop: str) -> None:
     body, stderr = GOING_ON[what]
-    assert run_script(f"server = outrider.serve(app, loop={loop!r}).start()\n{body}") == Done(0, UP_AND_DOWN, stderr)
+    done = run_script(f"server = outrider.serve(app, loop={loop!r}).start()\n{body}")
+    assert (done.status, done.said) == (0, UP_AND_DOWN)
+    # A stream may end when it is told, before it is cancelled.
+    assert done.stderr == stderr or (done.stderr == "" and what in ("a stream", "a response that nobody reads"))
 
 
 @pytest.mark.parametrize("ends", ["await asyncio.sleep(1000)", "raise OSError('no goodbye')"])
@@ -104,12 +107,14 @@ outrider.serve(app).start()
         assert done.stderr == ""
 
 
-def test_a_program_ends_though_a_handler_blocks_the_event_loop() -> None:
+@pytest.mark.parametrize("what", ["time.sleep(1000)", "time.sleep(0.0001)"])  # the second goes on asking for the GIL
+def test_a_program_ends_though_a_handler_blocks_the_event_loop(what: str) -> None:
     done = run_script(
-        """
+        f"""
 async def block(receive, send):
     begun.set()
-    time.sleep(1000)
+    while True:
+        {what}
 outrider._server._EXIT_SECONDS = 0.2
 blocked, other = outrider.serve(app).start(), outrider.serve(app).start()
 ask(blocked, "/block"); begun.wait(10)

@@ -200,6 +200,20 @@ def test_stop_in_a_handler_asks_for_the_stop_and_the_handlers_response_is_sent()
     assert server.stop().lifespan == "off"
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_handler_that_stops_the_event_loop_stops_the_server_in_order(loop: str) -> None:
+    async def stops(scope: Message, receive: Receive, send: Send) -> None:
+        asyncio.get_running_loop().stop()
+        await send(OK)
+        await send({"type": "http.response.body", "body": b"bye"})
+
+    server = outrider.serve(stops, lifespan="off", loop=loop).start()
+    with WireClient(server) as client:
+        assert client.get().body == b"bye"
+    assert server.wait(10).lifespan == "off"
+    assert isinstance(server.errors[0], RuntimeError)
+
+
 def test_an_exception_in_the_with_block_stops_the_server_and_goes_on() -> None:
     with pytest.raises(KeyError), outrider.serve(app) as server:
         raise KeyError("mine")
