@@ -135,7 +135,13 @@ class PyEngine {
             const std::string& root_path) {
     check_attached();
     make_application(host, app, context, state, callbacks, root_path);
-    engine_->service().application = application_.get();
+    engine_->set_application(*application_);
+  }
+
+  // Those of the application that is there now.
+  void end_exchanges(double grace, double disconnect, double cancel, bool streams_have_grace, nb::object done) {
+    check_attached();
+    engine_->end_exchanges(*application_, policy(grace, disconnect, cancel, streams_have_grace), reporter(done));
   }
 
   void listen(int backlog) {
@@ -164,15 +170,7 @@ class PyEngine {
 
   void drain(double grace, double disconnect, double cancel, bool streams_have_grace, nb::object done) {
     check_attached();
-    const StopPolicy policy{milliseconds(grace), milliseconds(disconnect), milliseconds(cancel), streams_have_grace};
-    auto* callback = done.release().ptr();  // given back in the call, which comes exactly once
-    engine_->drain(policy, [callback](const StopReport& report) {
-      nb::object function = nb::steal(callback);
-      nb::object result =
-          nb::steal(PyObject_CallFunction(callback, "KKKKO", report.completed, report.disconnected, report.cancelled,
-                                          report.aborted, to_list(report.held_up).ptr()));
-      if (!result.is_valid()) PyErr_WriteUnraisable(callback);
-    });
+    engine_->drain(policy(grace, disconnect, cancel, streams_have_grace), reporter(done));
   }
 
   // callback(is_quiet) is called once; see server::Engine::hold().
@@ -243,6 +241,21 @@ class PyEngine {
   }
 
  private:
+  static StopPolicy policy(double grace, double disconnect, double cancel, bool streams_have_grace) {
+    return {milliseconds(grace), milliseconds(disconnect), milliseconds(cancel), streams_have_grace};
+  }
+
+  static std::function<void(const StopReport&)> reporter(nb::object& done) {
+    auto* callback = done.release().ptr();  // given back in the call, which comes exactly once
+    return [callback](const StopReport& report) {
+      nb::object function = nb::steal(callback);
+      nb::object result =
+          nb::steal(PyObject_CallFunction(callback, "KKKKO", report.completed, report.disconnected, report.cancelled,
+                                          report.aborted, to_list(report.held_up).ptr()));
+      if (!result.is_valid()) PyErr_WriteUnraisable(callback);
+    };
+  }
+
   void make_application(nb::handle host, nb::handle app, nb::handle context, nb::handle state,
                         const nb::dict& callbacks, const std::string& root_path) {
     AsgiApplication::Options options{app.ptr(),
@@ -342,6 +355,9 @@ void bind_engine(nb::module_& module) {
            nb::sig("def swap(self, host: object, app: object, context: object, state: object | None, "
                    "callbacks: dict[str, object], root_path: str) -> None"),
            "Puts another application in the place of the one; running requests stay with theirs.")
+      .def("end_exchanges", &PyEngine::end_exchanges, nb::arg("grace"), nb::arg("disconnect"), nb::arg("cancel"),
+           nb::arg("streams_have_grace"), nb::arg("done"),
+           "Ends the application's exchanges in stages, while connections go on; done() is called as by drain().")
       .def("listen", &PyEngine::listen, nb::arg("backlog"), "Starts accepting. Raises OSError.")
       .def("set_access_log", &PyEngine::set_access_log, nb::arg("callback"),
            "Calls callback(client, method, target, http_version, status, microseconds) after each exchange.")

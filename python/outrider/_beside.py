@@ -10,12 +10,13 @@ import dataclasses
 import inspect
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from outrider._exceptions import StateError
 from outrider._handle import Handle
 from outrider._importer import load_app
+from outrider._process import check_importable
 from outrider._service import Service
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
@@ -81,35 +82,58 @@ class Beside(Handle):
         Raises ``TimeoutError``, naming what is still running after ``timeout`` seconds; the server goes on then as
         well. Otherwise as ``run_coroutine()``.
         """
-        self._run(lambda service: service.quiesce(timeout))
+        if self._child is not None:
+            self._ask("quiesce", timeout=timeout)
+        else:
+            self._run(lambda service: service.quiesce(timeout))
 
-    def swap(self, app: Any, *, factory: bool = False, policy: StopPolicy | None = None) -> None:
+    def swap(
+        self,
+        app: Any,
+        *,
+        factory: bool = False,
+        factory_arguments: Mapping[str, Any] | None = None,
+        policy: StopPolicy | None = None,
+    ) -> StopReport:
         """Puts another application behind the same address, and returns when the one before has shut down.
 
-        ``app`` and ``factory`` are as in ``Config``. It starts up first; requests that are running stay with their
-        application and have the deadlines of ``policy`` (``StopPolicy()``) to end. No connection is refused or lost.
-        Raises ``AppImportError`` or ``LifespanError``; the application before goes on then. Otherwise as ``call()``.
+        ``app``, ``factory`` and ``factory_arguments`` are as in ``Config``. It starts up first; requests that are
+        running stay with their application and have the stages of ``policy`` (``StopPolicy()``) to end, streams being
+        told at once. Connections stay, and none is refused. The report is about the application before. Raises
+        ``AppImportError`` or ``LifespanError``; the application before goes on then. Otherwise as ``call()``.
         """
         check_policy(policy)
-        target = load_app(app, factory)
-        self._run(lambda service: service.swap(target, contextvars.copy_context(), policy or StopPolicy()))
-        self.config = dataclasses.replace(self.config, app=app, factory=factory)
+        config = dataclasses.replace(self.config, app=app, factory=factory, factory_arguments=factory_arguments)
+        report: StopReport
+        if self._child is not None:
+            check_importable(config)
+            chosen = {"app": app, "factory": factory, "factory_arguments": factory_arguments}
+            report = self._ask("swap", **chosen, policy=policy)
+        else:
+            target, context = load_app(app, factory, factory_arguments), contextvars.copy_context()
+            report = self._run(lambda service: service.swap(target, context, policy or StopPolicy()))
+        self.config = config
+        return report
 
-    def restart(self, policy: StopPolicy | None = None) -> None:
+    def restart(self, policy: StopPolicy | None = None) -> StopReport:
         """Shuts the application down and starts it up again (a factory makes a new one), behind the same address.
 
         Connections wait meanwhile; none is refused. Running requests have the deadlines of ``policy``
-        (``StopPolicy()``) to end. Raises ``LifespanError`` when it doesn't start up again; the server stops then.
-        Otherwise as ``call()``.
+        (``StopPolicy()``) to end. The report is about them and the shutdown. Raises ``LifespanError`` when it doesn't
+        start up again; the server stops then. Otherwise as ``call()``.
         """
         check_policy(policy)
-        target = load_app(self.config.app, self.config.factory)
-        self._run(lambda service: service.restart(target, contextvars.copy_context(), policy or StopPolicy()))
+        if self._child is not None:
+            report: StopReport = self._ask("restart", policy=policy)
+            return report
+        config = self.config
+        target, context = load_app(config.app, config.factory, config.factory_arguments), contextvars.copy_context()
+        return self._run(lambda service: service.restart(target, context, policy or StopPolicy()))
 
-    def _run(self, make: Callable[[Service], Coroutine[Any, Any, None]]) -> None:
+    def _run(self, make: Callable[[Service], Coroutine[Any, Any, T]]) -> T:
         self._running_loop()
         assert self._service is not None
-        self.run_coroutine(make(self._service))
+        return self.run_coroutine(make(self._service))
 
     def wait(self, timeout: float | None = None) -> StopReport:
         """Waits until the server has stopped, whoever stops it; returns the report.
@@ -123,6 +147,7 @@ class Beside(Handle):
             if not self._changed.wait_for(lambda: self._state in (State.STOPPED, State.FAILED), timeout):
                 raise TimeoutError(f"the server is {self._state.value} after {timeout} s")
             if self._failure is not None:
+                self._has_told_failure = True
                 raise self._failure
             return self._report or StopReport()
 
@@ -160,7 +185,9 @@ class Beside(Handle):
         if self._child is not None:
             raise StateError("the server runs in a process of its own: nothing can be run on its event loop from here")
         if loop is None or self._state is not State.READY:
-            raise StateError(f"the server is {self._state.value}: nothing can be run on its event loop")
+            raise StateError(f"the server is {self._state.value}: nothing can be run on its event loop") from (
+                self._failure
+            )
         if threading.current_thread() is self._loop_thread():
             raise StateError("this is the server's event loop: call the function, or await the coroutine, directly")
         return loop

@@ -6,8 +6,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
@@ -37,6 +38,9 @@ class Config:
     _: KW_ONLY
     # Each default is an immutable value: option() only adds the help text.
     factory: bool = option(False, "APP is a callable that makes the application")
+    factory_arguments: Mapping[str, Any] | None = option(
+        None, "what the factory is called with; JSON's types where it runs in another process", cli=False
+    )
     host: str = option("127.0.0.1", "address or name to listen on")
     port: int = option(8000, "port to listen on; 0 takes a free one")
     uds: str | None = option(None, "path of a Unix socket to listen on instead of host and port")
@@ -57,6 +61,15 @@ class Config:
         "what becomes of the output of a server's process: Server.output, or the program's own",
         choices=OUTPUTS,
         cli=False,
+    )
+    process_restarts: int = option(
+        0, "how often a server's process that ends by itself is replaced by a new one", cli=False
+    )
+    on_ready: Callable[[Any], Any] | None = option(
+        None, "called with the server, on a thread of its own, once it accepts connections", cli=False
+    )
+    on_stop: Callable[[Any], Any] | None = option(
+        None, "called with the report when a server that was ready has stopped, before stop() returns", cli=False
     )
     request_log: int = option(256, "how many requests Server.requests keeps", cli=False)
 
@@ -92,6 +105,10 @@ class Config:
             raise ValueError(f"port={self.port!r} is not between 0 and 65535")
         if self.host.startswith("[") and self.host.endswith("]"):
             raise ValueError(f"host={self.host!r} is an IPv6 address in a URL's brackets: leave them out")
+        if self.factory_arguments is not None and not self.factory:
+            raise ValueError("factory_arguments are given, but not factory=True: nothing would be called with them")
+        if self.isolation == "process":
+            _check_tellable(self)
         if self.uds is not None and self.fd is not None:
             raise ValueError("uds and fd can't be used together: choose one place to listen on")
 
@@ -118,6 +135,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "str": (str,),
     "None": (type(None),),
+    "Mapping[str, Any]": (Mapping,),
 }
 
 
@@ -126,9 +144,9 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
     names = str(spec.type).split(" | ")
     allowed = [kind for name in names for kind in _KINDS.get(name, ())]
     is_right = isinstance(value, tuple(allowed)) and (bool in allowed or not isinstance(value, bool))
-    if not is_right and not ("Callable[[], Any]" in names and callable(value)):
+    if not is_right and not (callable(value) and any(name.startswith("Callable") for name in names)):
         hint = f": did you mean {int(value)}?" if isinstance(value, str) and int in allowed and value.isdigit() else ""
-        wanted = " or ".join("a function" if "Callable" in name else name for name in names)
+        wanted = " or ".join("a function" if "Callable" in name else name.partition("[")[0] for name in names)
         raise TypeError(f"{spec.name}={value!r} ({type(value).__name__}) must be {wanted}{hint}")
     if isinstance(value, (int, float)) and not isinstance(value, bool) and spec.name != "log_level":
         least = spec.metadata.get("least", 0)
@@ -137,6 +155,19 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
     choices = spec.metadata.get("choices")
     if choices and isinstance(value, str) and value not in choices:
         raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(map(repr, choices))}")
+
+
+def _check_tellable(config: Config) -> None:
+    """Raises ``TypeError`` for options that can't be told to another process."""
+    if not isinstance(config.loop, str):
+        raise TypeError(f"loop={config.loop!r} must be a name such as 'module:factory' with isolation='process'")
+    try:
+        json.dumps(dict(config.factory_arguments or {}))
+    except (TypeError, ValueError) as error:
+        arguments = config.factory_arguments
+        raise TypeError(
+            f"factory_arguments={arguments!r} must be of JSON's types with isolation='process': {error}"
+        ) from error
 
 
 def _with_uvicorn_options(init: Callable[..., None]) -> Callable[..., None]:

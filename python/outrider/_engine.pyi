@@ -54,6 +54,13 @@ class Engine:
         Puts another application in the place of the one; running requests stay with theirs.
         """
 
+    def end_exchanges(
+        self, grace: float, disconnect: float, cancel: float, streams_have_grace: bool, done: object
+    ) -> None:
+        """
+        Ends the application's exchanges in stages, while connections go on; done() is called as by drain().
+        """
+
     def listen(self, backlog: int) -> None:
         """Starts accepting. Raises OSError."""
 

@@ -10,13 +10,13 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from outrider._config import Config
 from outrider._engine import Engine
 from outrider._exceptions import LifespanError, StartError, StateError, StoppedEarly
-from outrider._logs import set_level
+from outrider._logs import logger, set_level
 from outrider._process import Child
 from outrider._service import Service, bind_error
 from outrider._state import State
@@ -54,6 +54,8 @@ class Handle:
         self._thread: threading.Thread | None = None
         self._child: Child | None = None
         self._child_output = ""
+        self._restarts = 0
+        self._has_told_failure = False
         self._here: asyncio.Task[StopReport] | None = None
         self._stop_event: asyncio.Event | None = None
         self._stop_policy: StopPolicy | None = None
@@ -140,6 +142,29 @@ class Handle:
     def _set_state(self, state: State) -> None:
         self._state = state
         self._changed.notify_all()
+
+    def _set_ready(self) -> None:
+        self._set_state(State.READY)
+        if self.config.on_ready is not None:
+            # It may ask the server something, so not on its event loop, which may be this thread's.
+            arguments = ("on_ready", self.config.on_ready, self)
+            threading.Thread(target=self._call_back, args=arguments, name="outrider on_ready", daemon=True).start()
+
+    def _tell_stopped(self) -> None:
+        was_ready = self._report is not None and not isinstance(self._failure, StartError)
+        if self.config.on_stop is not None and was_ready:
+            self._call_back("on_stop", self.config.on_stop, self._report)
+
+    def _call_back(self, name: str, function: Callable[[Any], Any], argument: Any) -> None:
+        try:
+            function(argument)
+        except BaseException as error:
+            self._errors.append(error)
+            logger.error("%s=%r failed", name, function, exc_info=error)
+
+    def _ask(self, what: str, **arguments: Any) -> Any:
+        """The result of a method of the server in its own process, whose handle knows how."""
+        raise NotImplementedError
 
     def _loop_thread(self) -> threading.Thread | None:
         return self._thread if self._thread is not None else self._foreground_thread()

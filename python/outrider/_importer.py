@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from outrider._exceptions import AppImportError
@@ -52,12 +53,12 @@ def _where(error: BaseException) -> str:
     return f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 1 else ""
 
 
-def load_app(app: Any, factory: bool) -> Any:
+def load_app(app: Any, factory: bool, arguments: Mapping[str, Any] | None = None) -> Any:
     """The ASGI callable behind the ``app`` option. Raises ``AppImportError``."""
     target = import_from_string(app) if isinstance(app, str) else app
     if factory:
         try:
-            target = target()
+            target = target(**(arguments or {}))
         except (Exception, SystemExit) as error:
             raise AppImportError(
                 f"the application factory {app!r} failed: {type(error).__name__}: {error}{_where(error)}"

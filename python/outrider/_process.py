@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -15,7 +17,8 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from outrider._config import Config
-from outrider._exceptions import AppImportError, BindError, LifespanError, ProcessError, StartError
+from outrider._exceptions import AppImportError, StateError
+from outrider._process_messages import Message
 from outrider._stop import StopPolicy
 
 # What Server.output keeps: the last of it.
@@ -24,7 +27,10 @@ OUTPUT_BYTES_MAX = 64 * 1024
 _END_SECONDS = 2.0
 _TERMINATE_SECONDS = 1.0
 # Options that are the parent's affair.
-_NOT_PASSED_ON = ("app", "host", "port", "uds", "fd", "isolation", "output")
+_NOT_PASSED_ON = {
+    *("app", "host", "port", "uds", "fd", "isolation", "output"),
+    *("process_restarts", "on_ready", "on_stop"),
+}
 
 # The program's own sys.path, and nothing of its environment changed.
 _BOOTSTRAP = (
@@ -32,11 +38,9 @@ _BOOTSTRAP = (
     "from outrider._process_main import main; sys.exit(main(sys.argv[1:3]))"
 )
 
-Message = dict[str, Any]
-
 
 def check_importable(config: Config) -> None:
-    """Raises ``AppImportError`` or ``TypeError`` for what a fresh interpreter can't be told."""
+    """Raises ``AppImportError`` for an application that a fresh interpreter can't be told."""
     what = "isolation='process' serves in a fresh interpreter, which must import the application by name"
     if not isinstance(config.app, str):
         raise AppImportError(
@@ -45,8 +49,6 @@ def check_importable(config: Config) -> None:
         )
     if config.app.startswith("__main__:"):
         raise AppImportError(f"{what}: {config.app!r} is in the program itself; move it into a module of its own")
-    if not isinstance(config.loop, str):
-        raise TypeError(f"{what}, and its event loop, too: loop={config.loop!r} must be a name, 'module:factory'")
 
 
 class Child:
@@ -80,6 +82,8 @@ class Child:
         self._on_message = on_message
         self._on_end = on_end
         self._output = bytearray()
+        self._answers: dict[int, concurrent.futures.Future[Any]] = {}
+        self._questions = itertools.count()
         self._reader: threading.Thread | None = None
         if self._process.stdout is not None:
             self._reader = threading.Thread(target=self._drain, args=(self._process.stdout,), daemon=True)
@@ -89,6 +93,8 @@ class Child:
             for spec in dataclasses.fields(config)
             if spec.name not in _NOT_PASSED_ON
         }
+        if config.factory_arguments is not None:
+            options["factory_arguments"] = dict(config.factory_arguments)
         self._send({"app": config.app, "options": options, "fds": fds})
         self._reports = threading.Thread(target=self._read_reports, daemon=True)
         self._reports.start()
@@ -102,6 +108,27 @@ class Child:
     @property
     def output(self) -> str:
         return bytes(self._output).decode("utf-8", "replace")
+
+    def ask(self, what: str, arguments: Message) -> Any:
+        """The result of the server's method of that name over there. Raises what it raised, ``StateError`` when the
+        process has ended."""
+        number, future = next(self._questions), concurrent.futures.Future[Any]()
+        self._answers[number] = future
+        if not self._watcher.is_alive():
+            self._end_questions()
+        self._send({"ask": what, "number": number, "arguments": arguments})
+        return future.result()
+
+    def answer(self, number: int, result: Any, error: Exception | None) -> None:
+        future = self._answers.pop(number, None)
+        if future is not None and error is not None:
+            future.set_exception(error)
+        elif future is not None:
+            future.set_result(result)
+
+    def _end_questions(self) -> None:
+        for number in list(self._answers):
+            self.answer(number, None, StateError("the server's process ended before it had done what it was asked to"))
 
     def request_stop(self, policy: StopPolicy) -> None:
         self._send({"stop": dataclasses.asdict(policy)})
@@ -152,14 +179,7 @@ class Child:
         with contextlib.suppress(BrokenPipeError):
             self._control.close()
         self._on_end(code, self.output)
-
-
-def failure_of(message: Message) -> StartError:
-    """The exception that the child raised when it started, with its traceback as the cause."""
-    kinds = {kind.__name__: kind for kind in (AppImportError, BindError, LifespanError)}
-    error = kinds.get(message["type"], StartError)(message["message"])
-    error.__cause__ = ProcessError("in the server's process:\n" + message["traceback"])
-    return error
+        self._end_questions()
 
 
 def describe_end(code: int, output: str) -> str:

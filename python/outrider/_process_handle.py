@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from outrider._exceptions import ProcessError, StartError
+from outrider._exceptions import ProcessError, StartError, StateError
 from outrider._handle import Handle, RequestRecord
-from outrider._process import Child, check_importable, describe_end, failure_of
+from outrider._logs import logger
+from outrider._process import Child, check_importable, describe_end
+from outrider._process_messages import to_error, to_report
 from outrider._state import State
-from outrider._stop import StopReport
+from outrider._stop import StopPolicy, StopReport
 
 
 class ProcessHandle(Handle):
@@ -23,50 +26,80 @@ class ProcessHandle(Handle):
             self._records = []
             self._stop_began = 0.0
             self._stop_policy = None
+            self._restarts = 0
         try:
             check_importable(self.config)
             self._bind(self._sockets)
-            assert self._engine is not None
-            self._child = Child(self.config, self._engine.filenos, self._on_child_message, self._on_child_end)
+            self._start_child()
         except BaseException as error:
             failure = self._fail(error)
             raise failure from failure.__cause__
 
+    def _start_child(self) -> None:
+        assert self._engine is not None
+        self._child = Child(self.config, self._engine.filenos, self._on_child_message, self._on_child_end)
+
     def _on_child_message(self, message: dict[str, Any]) -> None:
         with self._changed:
             if "ready" in message:
-                self._set_state(State.READY)
+                self._set_ready()
             elif "failed" in message:
-                self._failure = failure_of(message["failed"])
+                self._failure = to_error(message["failed"], StartError)
+            elif "answer" in message:
+                answer, child = message["answer"], self._child
+                error = to_error(answer["error"]) if "error" in answer else None
+                if child is not None:
+                    child.answer(answer["number"], answer.get("result"), error)
             elif "report" in message:
-                fields = message["report"]
-                error = fields["lifespan_error"]
-                fields["lifespan_error"] = ProcessError(error) if error is not None else None
-                fields["held_up"] = tuple(fields["held_up"])
-                self._report = StopReport(**fields)
+                self._report = to_report(message["report"])
                 self._records = [RequestRecord(*record) for record in message["requests"]]
 
     def _on_child_end(self, code: int, output: str) -> None:
+        with self._changed:
+            has_crashed = self._failure is None and self._report is None and self._stop_policy is None
+            self._child_output, self._child = output, None
+            if has_crashed and self._replace_child(describe_end(code, output)):
+                return
+            if has_crashed:
+                self._failure = self._describe_crash(describe_end(code, output))
+                self._report = StopReport(lifespan="killed", lifespan_error=self._failure)
+            elif self._failure is None and self._report is None:
+                self._report = StopReport(lifespan="killed")
         assert self._engine is not None
         self._engine.close()
-        was_asked = self._stop_policy is not None
         with self._changed:
-            if self._failure is None and self._report is None:
-                text = describe_end(code, output)
-                if was_asked:
-                    self._report = StopReport(lifespan="killed")
-                elif self._state is State.STARTING:
-                    self._failure = StartError(f"{text}\nbefore it was ready")
-                else:
-                    self._failure = ProcessError(text)
             self._stop_policy = None
-            self._child_output, self._child = output, None
             self._set_state(State.FAILED if self._failure is not None else State.STOPPED)
+        self._tell_stopped()
+
+    def _describe_crash(self, text: str) -> ProcessError | StartError:
+        if self._state is State.STARTING and not self._restarts:
+            return StartError(f"{text}\nbefore it was ready")
+        return ProcessError(text)
+
+    def _replace_child(self, text: str) -> bool:
+        """Starts a new process in the place of one that crashed, as often as the options allow. The connections that
+        come meanwhile wait: the socket is ours."""
+        is_first_start = self._state is State.STARTING and not self._restarts
+        if is_first_start or self._restarts == self.config.process_restarts:
+            return False
+        self._restarts += 1
+        self._errors.append(ProcessError(text))
+        logger.error("%s\nit is started again (%d of %d)", text, self._restarts, self.config.process_restarts)
+        self._set_state(State.STARTING)
+        try:
+            self._start_child()
+        except Exception as error:
+            self._failure = ProcessError(f"{text}\nand it can't be started again: {error}")
+            self._failure.__cause__ = error
+            return False
+        return True
 
     def poll(self) -> StopReport | None:
         """None while the server runs, the report when it has stopped; raises what ended it otherwise."""
         with self._changed:
             if self._failure is not None:
+                self._has_told_failure = True
                 raise self._failure
             return (self._report or StopReport()) if self._state is State.STOPPED else None
 
@@ -75,3 +108,13 @@ class ProcessHandle(Handle):
         """The last 64 KiB of what the server's process wrote (``isolation="process"``, ``output="capture"``)."""
         child = self._child
         return child.output if child is not None else self._child_output
+
+    def _ask(self, what: str, **arguments: Any) -> Any:
+        child = self._child
+        if child is None or self._state is not State.READY:
+            raise StateError(f"the server is {self._state.value}: it can't be asked for {what}") from self._failure
+        policy = arguments.get("policy")
+        if isinstance(policy, StopPolicy):
+            arguments["policy"] = dataclasses.asdict(policy)
+        result = child.ask(what, arguments)
+        return to_report(result) if isinstance(result, dict) else result

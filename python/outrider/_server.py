@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from outrider._beside import Beside
-from outrider._exceptions import StateError, StoppedEarly
+from outrider._exceptions import ProcessError, StateError, StoppedEarly
 from outrider._handle import RequestRecord
 from outrider._importer import load_app
 from outrider._logs import logger, set_level
@@ -158,7 +158,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
         self._saved_level = set_level(self.config.log_level)
         try:
             self._bind(sockets)
-            app = load_app(self.config.app, self.config.factory)
+            app = load_app(self.config.app, self.config.factory, self.config.factory_arguments)
         except BaseException as error:
             failure = self._fail(error)
             raise failure from failure.__cause__
@@ -226,7 +226,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
             failure = self._fail(error)
             raise failure from failure.__cause__
         with self._changed:
-            self._set_state(State.READY)
+            self._set_ready()
             is_wanted = self._stop_policy is None
         if ready is not None:
             ready.set()
@@ -270,6 +270,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
         for future in calls:
             if not future.done():
                 future.set_exception(StateError("the server stopped before it had run what it was asked to"))
+        self._tell_stopped()
 
     # --- stop -------------------------------------------------------------------------------------------------------
 
@@ -287,15 +288,14 @@ class Server(UvicornNames, Beside, ProcessHandle):
         with self._changed:
             if self._state is State.CREATED:
                 self._set_state(State.STOPPED)
-        child = self._child
-        if child is not None and self._state in (State.STARTING, State.READY):
+        while (child := self._child) is not None and self._state in (State.STARTING, State.READY):
             self._stop_policy = policy or self._stop_policy or self._default_policy
             child.stop(self._stop_policy)
         if self._state not in (State.STOPPED, State.FAILED):
             self.request_stop(policy)
             self._wait_stopped()
         thread = self._thread
-        if thread is not None:
+        if thread is not None and thread is not threading.current_thread():  # which it is in on_stop
             thread.join()
             self._thread = None
         return self._report or StopReport()
@@ -311,6 +311,13 @@ class Server(UvicornNames, Beside, ProcessHandle):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+        self._tell_crash(error)
+
+    def _tell_crash(self, error: BaseException | None) -> None:
+        """A process that crashed is no secret: the end of the block tells it, unless something has already."""
+        if error is None and isinstance(self._failure, ProcessError) and not self._has_told_failure:
+            self._has_told_failure = True
+            raise self._failure
 
     async def __aenter__(self) -> Server:
         if self.config.isolation == "none":
@@ -328,6 +335,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
             await self._stop_here()
         else:
             await in_thread(self.stop)
+            self._tell_crash(error)
 
     async def _start_here(self) -> Server:
         ready = asyncio.Event()
@@ -389,6 +397,8 @@ class Server(UvicornNames, Beside, ProcessHandle):
     @property
     def requests(self) -> list[RequestRecord]:
         """The last requests, oldest first (``Config.request_log`` of them)."""
+        if self._state is State.READY and self._child is not None:
+            return [RequestRecord(*record) for record in self._ask("requests")]
         if self._state is State.READY and self._loop is not None:
             if threading.current_thread() is self._loop_thread():
                 return self._read_records()

@@ -20,6 +20,10 @@ from outrider._logs import access_logger, logger
 from outrider._stop import StopPolicy, StopReport
 from outrider._threads import in_thread
 
+# What became of the exchanges: completed, disconnected, cancelled, aborted, who held it up.
+Counts = tuple[int, int, int, int, list[str]]
+Drained = asyncio.Future[Counts]
+
 # Past that somebody who watches a stop wonders what it waits for.
 HELD_UP_SECONDS = 5.0
 
@@ -45,11 +49,11 @@ class Service:
         self._exchanges = 0  # that ended; counted where somebody wants to know
         self._last_end = 0.0
         self._lifespan: Lifespan | None = None
-        self._drained: asyncio.Future[tuple[int, int, int, int, list[str]]] | None = None
+        self._drained: Drained | None = None
         self._policy: StopPolicy | None = None  # of the stop that is under way
         self._hurried: asyncio.Event | None = None
         self._stop: asyncio.Event | None = None
-        self._quiesce_lock = asyncio.Lock()  # for all that holds the engine or changes the application
+        self._changing = asyncio.Lock()  # for all that holds the engine or changes the application
 
     async def start(self, context: contextvars.Context, stop: asyncio.Event) -> None:
         """Starts the application, then listens. Raises ``LifespanError``, ``BindError``, or ``StoppedEarly`` when
@@ -90,42 +94,51 @@ class Service:
         state = lifespan.state if lifespan.is_supported else None
         return app, context, state, callbacks, self._config.root_path
 
-    async def swap(self, app: Any, context: contextvars.Context, policy: StopPolicy) -> None:
+    async def swap(self, app: Any, context: contextvars.Context, policy: StopPolicy) -> StopReport:
         """Starts another application up, gives it the requests from then on, and shuts the one before down when its
         requests have ended, by the deadlines of ``policy``. Raises ``LifespanError``; the one before goes on then."""
         assert self._lifespan is not None and self._stop is not None
-        async with self._quiesce_lock:
+        async with self._changing:
             lifespan = Lifespan(app, self._config.lifespan, context)
             await lifespan.startup(self._stop, self._config.start_timeout)
             before, self._lifespan = self._lifespan, lifespan
-            tasks = set(self._engine.tasks)
+            ended, tasks = self._end_exchanges(policy), self._engine.tasks
             self._engine.swap(asyncio.get_running_loop(), *self._application(app, lifespan, context))
-            await _end(tasks, policy)
-            await self._shut_down(before, policy)
+            return await self._retire(before, ended, tasks, policy)
 
-    async def restart(self, app: Any, context: contextvars.Context, policy: StopPolicy) -> None:
+    async def restart(self, app: Any, context: contextvars.Context, policy: StopPolicy) -> StopReport:
         """Lets what runs end by the deadlines of ``policy``, shuts the application down and starts ``app`` up, while
         connections wait. Raises ``LifespanError``; there is no application then, and the server is to be stopped."""
         assert self._lifespan is not None and self._stop is not None
-        async with self._quiesce_lock:
+        async with self._changing:
             try:
                 self._engine.hold(lambda _is_quiet: None)
-                await _end(set(self._engine.tasks), policy)
-                await self._shut_down(self._lifespan, policy)
-                lifespan = Lifespan(app, self._config.lifespan, context)
-                self._lifespan = lifespan
+                ended = self._end_exchanges(policy)
+                report = await self._retire(self._lifespan, ended, self._engine.tasks, policy)
+                self._lifespan = lifespan = Lifespan(app, self._config.lifespan, context)
                 await lifespan.startup(self._stop, self._config.start_timeout)
                 self._engine.swap(asyncio.get_running_loop(), *self._application(app, lifespan, context))
+                return report
             except LifespanError:
                 self._request_stop()
                 raise
             finally:
                 self._engine.go_on()
 
-    async def _shut_down(self, lifespan: Lifespan, policy: StopPolicy) -> None:
-        _, error = await lifespan.shutdown(policy.lifespan)
-        if error is not None:
-            logger.error("the application's lifespan shutdown failed: %s", error, exc_info=error)
+    def _end_exchanges(self, policy: StopPolicy) -> Drained:
+        ended: Drained = asyncio.get_running_loop().create_future()
+        self._engine.end_exchanges(*_stages(policy), lambda *counts: _set_result(ended, counts))
+        return ended
+
+    async def _retire(
+        self, lifespan: Lifespan, ended: Drained, tasks: set[asyncio.Task[Any]], policy: StopPolicy
+    ) -> StopReport:
+        """Ends an application while the server goes on with another; when that is stopped, at once."""
+        assert self._stop is not None
+        began, stop = time.perf_counter(), self._stop
+        counts = await ended
+        abandoned = await _end_tasks(tasks, began, lambda: StopPolicy.immediate() if stop.is_set() else policy, stop)
+        return await _shut_down(lifespan, policy, counts, abandoned, began)
 
     def watch_exchanges(self) -> None:
         """From now on ``on_exchange`` is called after each exchange."""
@@ -152,31 +165,19 @@ class Service:
 
     async def stop(self, policy: StopPolicy) -> StopReport:
         """Drains the engine, ends the application's tasks, runs the lifespan's shutdown, closes everything."""
-        began = time.perf_counter()
         self._policy = policy
         self._hurried = asyncio.Event()
         self._drained = asyncio.get_running_loop().create_future()
+        began = time.perf_counter()
         self._drain(policy)
-        completed, disconnected, cancelled, aborted, held_up = await self._drained
-        abandoned = await self._end_tasks(began)
-        if abandoned > 0:
-            logger.warning("%d tasks of the application went on after being cancelled, and were left behind", abandoned)
+        counts = await self._drained
+        async with self._changing:  # a quiesce(), swap() or restart() is about to be told
+            pass
+        abandoned = await _end_tasks(self._engine.tasks, began, lambda: self._policy or policy, self._hurried)
         assert self._lifespan is not None
-        outcome, error = await self._lifespan.shutdown(self._policy.lifespan)
-        if error is not None:
-            logger.error("the application's lifespan shutdown failed: %s", error, exc_info=error)
+        report = await _shut_down(self._lifespan, self._policy, counts, abandoned, began)
         self._engine.close()
-        return StopReport(
-            completed=completed,
-            disconnected=disconnected,
-            cancelled=cancelled,
-            aborted=aborted,
-            abandoned=abandoned,
-            held_up=tuple(held_up),
-            elapsed=time.perf_counter() - began,
-            lifespan=outcome,
-            lifespan_error=error,
-        )
+        return report
 
     async def quiesce(self, timeout: float) -> None:
         """Waits until no exchange is running and no task of the application; connections wait meanwhile. Raises
@@ -189,7 +190,7 @@ class Service:
             if not quiet.done():
                 quiet.set_result(is_quiet)
 
-        async with self._quiesce_lock:
+        async with self._changing:
             try:
                 self._engine.hold(tell)
                 await asyncio.wait({quiet}, timeout=max(0.0, deadline - loop.time()))
@@ -217,31 +218,9 @@ class Service:
         self._lifespan.hurry(policy.lifespan)
 
     def _drain(self, policy: StopPolicy) -> None:
-        self._engine.drain(policy.grace, policy.disconnect, policy.cancel, policy.streams_have_grace, self._on_drained)
-
-    def _on_drained(self, *counts: Any) -> None:
-        assert self._drained is not None
-        if not self._drained.done():
-            self._drained.set_result(counts)
-
-    async def _end_tasks(self, began: float) -> int:
-        """Waits for what the application still does behind its responses (background tasks), then cancels it.
-        Returns how many tasks go on in spite of that."""
-        running = {task for task in self._engine.tasks if not task.done()}
-        if not running:
-            return 0
-        assert self._policy is not None and self._hurried is not None
-        hurried = asyncio.ensure_future(self._hurried.wait())
-        while running and (left := began + self._policy.grace - time.perf_counter()) > 0:
-            waiting = running if hurried.done() else {hurried, *running}
-            await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            running = {task for task in running if not task.done()}
-        hurried.cancel()
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=self._policy.cancel)
-        return sum(not task.done() for task in running)
+        drained = self._drained
+        assert drained is not None
+        self._engine.drain(*_stages(policy), lambda *counts: _set_result(drained, counts))
 
     def _on_exception(self, request: str, error: BaseException) -> None:
         self._errors.append(error)
@@ -262,15 +241,57 @@ def bind_error(error: OSError) -> BindError:
     return BindError(error.errno, error.strerror) if error.errno else BindError(error.strerror)
 
 
-async def _end(tasks: set[asyncio.Task[Any]], policy: StopPolicy) -> None:
-    """Waits for the grace of ``policy``, then cancels."""
+def _stages(policy: StopPolicy) -> tuple[float, float, float, bool]:
+    return policy.grace, policy.disconnect, policy.cancel, policy.streams_have_grace
+
+
+def _set_result(future: Drained, counts: Any) -> None:
+    if not future.done():  # it is told again when the stop was hurried, and its waiter may have been cancelled
+        future.set_result(counts)
+
+
+async def _shut_down(
+    lifespan: Lifespan, policy: StopPolicy, counts: Counts, abandoned: int, began: float
+) -> StopReport:
+    outcome, error = await lifespan.shutdown(policy.lifespan)
+    if error is not None:
+        logger.error("the application's lifespan shutdown failed: %s", error, exc_info=error)
+    completed, disconnected, cancelled, aborted, held_up = counts
+    return StopReport(
+        completed=completed,
+        disconnected=disconnected,
+        cancelled=cancelled,
+        aborted=aborted,
+        abandoned=abandoned,
+        held_up=tuple(held_up),
+        elapsed=time.perf_counter() - began,
+        lifespan=outcome,
+        lifespan_error=error,
+    )
+
+
+async def _end_tasks(
+    tasks: set[asyncio.Task[Any]], began: float, policy: Callable[[], StopPolicy], hurried: asyncio.Event
+) -> int:
+    """Waits for what an application still does behind its responses (background tasks), then cancels it. ``policy()``
+    is asked again when ``hurried`` is set. Returns how many tasks go on in spite of that."""
     running = {task for task in tasks if not task.done()}
-    if running:
-        _, running = await asyncio.wait(running, timeout=policy.grace)
+    if not running:
+        return 0
+    hurry = asyncio.ensure_future(hurried.wait())
+    while running and (left := began + policy().grace - time.perf_counter()) > 0:
+        waiting = running if hurry.done() else {hurry, *running}
+        await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        running = {task for task in running if not task.done()}
+    hurry.cancel()
     for task in running:
         task.cancel()
     if running:
-        await asyncio.wait(running, timeout=policy.cancel)
+        await asyncio.wait(running, timeout=policy().cancel)
+    left_behind = sum(not task.done() for task in running)
+    if left_behind:
+        logger.warning("%d tasks of the application went on after being cancelled, and were left behind", left_behind)
+    return left_behind
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

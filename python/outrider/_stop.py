@@ -71,7 +71,8 @@ class StopReport:
     was over, with their age: ``"GET /slow (5.2 s)"``. ``elapsed`` is in seconds: from the request to stop to the end,
     lifespan included. ``lifespan`` is ``"completed"``, ``"failed"``, ``"timed out"``, ``"off"`` when the application
     has none, ``"pending"`` while the stop is still under way (``Server.stop()`` in a handler), ``"killed"`` when a
-    server's process had to be terminated; ``lifespan_error`` is the exception behind ``"failed"``.
+    server's process had to be terminated, or ended by itself; ``lifespan_error`` is the exception
+    behind ``"failed"``, and the ``ProcessError`` behind the latter.
     """
 
     completed: int = 0

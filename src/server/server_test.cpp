@@ -107,10 +107,10 @@ TEST_CASE("threads and descriptors are the same after many servers") {
     CHECK(!server.is_running());
     // A thread that was joined may be listed for a moment longer.
     const auto end = std::chrono::steady_clock::now() + 10s;
-    while (count_entries("/proc/self/task") != threads && std::chrono::steady_clock::now() < end) {
+    while (count_entries("/proc/self/task") > threads && std::chrono::steady_clock::now() < end) {
       std::this_thread::yield();
     }
-    CHECK(count_entries("/proc/self/task") == threads);
+    CHECK(count_entries("/proc/self/task") <= threads);
   }
   CHECK(count_entries("/proc/self/fd") == descriptors);
 }

@@ -21,6 +21,7 @@ GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
 async def hello(scope: Message, receive: Receive, send: Send) -> None:
+    assert scope["type"] == "http"
     await send(OK)
     await send({"type": "http.response.body", "body": b"hello"})
 
@@ -240,101 +241,74 @@ def test_a_startup_that_takes_too_long_fails_the_start() -> None:
     assert server.state == "failed"
 
 
-# --- another application behind the same address ---
+# --- callbacks, and many at once ---
 
 
-class Named:
-    """Answers with its name; says what its lifespan does; `/slow` takes until it is let."""
+def test_on_ready_and_on_stop_are_called_with_the_server_and_its_report() -> None:
+    calls: list[object] = []
+    is_called = threading.Event()
 
-    def __init__(self, name: str, log: list[str], startup: str = "complete") -> None:
-        self.name = name
-        self.log = log
-        self.startup = startup
-        self.has_begun = threading.Event()
-        self.may_end = threading.Event()
+    def on_ready(server: outrider.Server) -> None:
+        with WireClient(server) as client:  # it may ask the server something
+            calls.append(client.get().status)
+        is_called.set()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await receive()
-            self.log.append(f"{self.name} starts")
-            await send({"type": f"lifespan.startup.{self.startup}"})
-            await receive()
-            self.log.append(f"{self.name} ends")
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        if scope["path"] == "/slow":
-            self.has_begun.set()
-            while not self.may_end.is_set():
-                await asyncio.sleep(0.001)
-        await send(OK)
-        await send({"type": "http.response.body", "body": self.name.encode()})
+    def on_stop(report: outrider.StopReport) -> None:
+        calls.append(report)
+        calls.append(server.stop() is report)  # and even stop it
+
+    server = outrider.serve(hello, on_ready=on_ready, on_stop=on_stop)
+    for _ in range(2):
+        server.start()
+        assert is_called.wait(10)
+        report = server.stop()
+        assert calls == [200, report, True]
+        calls.clear()
+        is_called.clear()
 
 
-def test_swap_puts_another_application_behind_the_same_connection() -> None:
-    log: list[str] = []
-    first, second = Named("first", log), Named("second", log)
-    with outrider.serve(first) as server, WireClient(server) as client, WireClient(server) as slow:
-        assert client.get().body == b"first"
-        slow.send(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n")
-        first.has_begun.wait()
-        thread = threading.Thread(target=server.swap, args=[second], kwargs={"policy": outrider.StopPolicy(grace=20)})
-        thread.start()
-        while client.get().body != b"second":
-            pass
-        assert log == ["first starts", "second starts"]
-        first.may_end.set()
-        thread.join()
-        assert slow.answer().body == b"first"
-        assert client.get().body == b"second"
-        assert log == ["first starts", "second starts", "first ends"]
-    assert log == ["first starts", "second starts", "first ends", "second ends"]
+def test_what_a_callback_raises_is_logged_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(_: object) -> None:
+        raise KeyError("mine")
+
+    server = outrider.serve(hello, on_stop=fails).start()
+    server.stop()
+    assert isinstance(server.errors[0], KeyError)
+    assert [record.getMessage()[:8] for record in caplog.records if record.levelname == "ERROR"] == ["on_stop="]
 
 
-def test_swap_to_an_application_that_does_not_start_up_changes_nothing() -> None:
-    log: list[str] = []
-    with outrider.serve(Named("first", log)) as server, WireClient(server) as client:
-        with pytest.raises(outrider.LifespanError):
-            server.swap(Named("second", log, startup="failed"))
-        with pytest.raises(outrider.AppImportError):
-            server.swap("no.such:app")
-        assert client.get().body == b"first"
-    assert log == ["first starts", "second starts", "first ends"]
+def test_on_stop_is_not_called_for_a_start_that_failed() -> None:
+    calls: list[object] = []
+    with pytest.raises(outrider.AppImportError):
+        outrider.serve("no_such_module:app", on_ready=calls.append, on_stop=calls.append).start()
+    assert calls == []
 
 
-def test_a_swap_cancels_what_does_not_end_in_its_time() -> None:
-    log: list[str] = []
-    first = Named("first", log)
-    with outrider.serve(first) as server, WireClient(server) as slow, WireClient(server) as client:
-        slow.send(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n")
-        first.has_begun.wait()
-        server.swap(Named("second", log), policy=outrider.StopPolicy(grace=0.01))
-        assert slow.answer().status == 500
-        assert client.get().body == b"second"
+def test_on_ready_tells_where_a_server_in_the_foreground_is() -> None:
+    seen: list[str] = []
+
+    def on_ready(server: outrider.Server) -> None:
+        seen.append(server.url)
+        server.request_stop()
+
+    assert outrider.run(hello, port=0, on_ready=on_ready).lifespan == "off"
+    assert seen[0].startswith("http://127.0.0.1:")
 
 
-def test_restart_runs_the_lifespan_again_while_connections_wait() -> None:
-    log: list[str] = []
-    made: list[Named] = []
+def test_fifty_servers_in_one_process_are_fifty_servers() -> None:
+    def answers(number: int) -> Any:
+        async def one(scope: Message, receive: Receive, send: Send) -> None:
+            assert scope["type"] == "http"
+            await send(OK)
+            await send({"type": "http.response.body", "body": str(number).encode()})
 
-    def make() -> Named:
-        made.append(Named(f"app {len(made)}", log))
-        return made[-1]
+        return one
 
-    with outrider.serve(make, factory=True) as server, WireClient(server) as idle:
-        assert idle.get().body == b"app 0"
-        server.restart()
-        assert idle.read_to_end() == b""
+    servers = [outrider.serve(answers(number)).start() for number in range(50)]
+    assert len({server.port for server in servers}) == 50
+    for number, server in enumerate(servers):
         with WireClient(server) as client:
-            assert client.get().body == b"app 1"
-    assert log == ["app 0 starts", "app 0 ends", "app 1 starts", "app 1 ends"]
-
-
-def test_a_restart_that_fails_stops_the_server_and_says_so() -> None:
-    log: list[str] = []
-    app = Named("app", log)
-    server = outrider.serve(app).start()
-    app.startup = "failed"
-    with pytest.raises(outrider.LifespanError):
-        server.restart()
-    server.wait(20)
-    assert server.state == "stopped"
+            assert client.get().body == str(number).encode()
+    for server in servers:
+        server.request_stop()
+    assert {server.stop().aborted for server in servers} == {0}

@@ -108,7 +108,96 @@ def test_a_crash_is_noticed_and_told_with_the_last_output() -> None:
     with pytest.raises(outrider.ProcessError):
         server.poll()
     assert server.state == "failed"
-    assert server.stop().lifespan == "off"
+    assert server.stop().lifespan == "killed"
+    assert isinstance(server.stop().lifespan_error, outrider.ProcessError)
+    with pytest.raises(outrider.StateError) as refused:
+        server.call(os.getpid)
+    assert isinstance(refused.value.__cause__, outrider.ProcessError)
+
+
+def test_a_crash_that_nobody_has_heard_of_is_told_by_the_end_of_the_block(eventually: Eventually) -> None:
+    with pytest.raises(outrider.ProcessError, match="ended by SIGKILL"), serve() as server:
+        with WireClient(server) as client:
+            client.send(b"GET /crash HTTP/1.1\r\nhost: a\r\n\r\n")
+            client.read_to_end()
+        eventually(lambda: server.state == "failed")
+    with pytest.raises(KeyError), serve() as server:
+        with WireClient(server) as client:
+            client.send(b"GET /crash HTTP/1.1\r\nhost: a\r\n\r\n")
+            client.read_to_end()
+        eventually(lambda: server.state == "failed")
+        raise KeyError("mine")
+
+
+def test_a_process_that_crashes_is_replaced_as_often_as_is_allowed() -> None:
+    stopped: list[outrider.StopReport] = []
+    server = serve(process_restarts=2, on_stop=stopped.append).start()
+    for _ in range(2):
+        with WireClient(server) as client:
+            client.send(b"GET /crash HTTP/1.1\r\nhost: a\r\n\r\n")
+            assert client.read_to_end() == b""
+        with WireClient(server) as client:  # which waits for the new process
+            assert client.get().status == 200
+        server.wait_ready(20)
+    assert [type(error) for error in server.errors] == [outrider.ProcessError] * 2
+    with WireClient(server) as client:
+        client.send(b"GET /crash HTTP/1.1\r\nhost: a\r\n\r\n")
+        with pytest.raises(outrider.ProcessError):
+            server.wait(20)
+    server.stop()
+    assert [report.lifespan for report in stopped] == ["killed"]
+    assert server.start().stop().lifespan == "completed"
+
+
+def test_a_replaced_process_that_does_not_start_up_ends_the_server(tmp_path: Path) -> None:
+    (tmp_path / "goes.py").write_text((Path(__file__).parent / "apps" / "in_process.py").read_text())
+    sys.path.insert(0, str(tmp_path))
+    try:
+        server = serve("goes:app", process_restarts=5).start()
+    finally:
+        sys.path.remove(str(tmp_path))
+    (tmp_path / "goes.py").unlink()
+    with WireClient(server) as client:
+        client.send(b"GET /crash HTTP/1.1\r\nhost: a\r\n\r\n")
+        with pytest.raises(outrider.StartError):
+            server.wait(20)
+    assert server.state == "failed"
+
+
+def test_quiesce_swap_restart_and_requests_reach_into_the_process() -> None:
+    with serve() as server, WireClient(server) as idle:
+        pid = int(idle.get().body)
+        assert [record.path for record in server.requests] == ["/"]
+        server.quiesce()
+        assert idle.read_to_end() == b""
+        assert server.restart().lifespan == "completed"
+        with WireClient(server) as client:
+            assert int(client.get().body) == pid
+        with pytest.raises(outrider.AppImportError, match="no_such"):
+            server.swap("apps.no_such:app")
+        with pytest.raises(outrider.AppImportError, match="fresh interpreter"):
+            server.swap(serve)
+        report = server.swap("apps.in_process:greet", factory=True, factory_arguments={"text": "hello"})
+        assert report.lifespan == "completed"
+        with WireClient(server) as client:
+            assert client.get().body == b"hello"
+            client.send(b"GET /hang HTTP/1.1\r\nhost: a\r\n\r\n")
+            while len(server.requests) < 3:
+                pass
+            with pytest.raises(TimeoutError, match="GET /hang"):
+                server.quiesce(0.01)
+    with pytest.raises(outrider.StateError):
+        server.quiesce()
+
+
+def test_a_factory_gets_its_arguments_as_json() -> None:
+    greet = "apps.in_process:greet"
+    with serve(greet, factory=True, factory_arguments={"text": "hi"}) as server, WireClient(server) as client:
+        assert client.get().body == b"hi"
+    with pytest.raises(TypeError, match="of JSON's types"):
+        serve(greet, factory=True, factory_arguments={"text": object()})
+    with pytest.raises(ValueError, match="factory=True"):
+        serve(factory_arguments={"text": "hi"})
 
 
 @pytest.mark.parametrize("path", [b"/crash", b"/fork-and-crash"])

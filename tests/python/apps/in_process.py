@@ -41,6 +41,21 @@ def make() -> Any:
     return app
 
 
+def greet(text: str) -> Any:
+    """An application that says `text`; `/hang` is told of and doesn't end before it is."""
+
+    async def greets(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        if scope["path"] == "/hang":
+            await receive()
+            await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+    return greets
+
+
 def fail() -> Any:
     raise ValueError("no luck")
 
