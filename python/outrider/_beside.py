@@ -61,6 +61,7 @@ class Beside(Handle):
             raise TypeError(f"{coroutine!r} is no coroutine{hint}")
         try:
             with self._lock:
+                run = self._run
                 future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
                 self._calls.add(future)
         except StateError:
@@ -69,8 +70,8 @@ class Beside(Handle):
         try:
             return future.result()
         except concurrent.futures.CancelledError:
-            if self._state is State.READY:
-                raise
+            if self._run is run and self._state is State.READY:
+                raise  # it cancelled itself
             raise StateError("the server stopped while the coroutine ran") from None
         finally:
             self._calls.discard(future)
@@ -85,7 +86,7 @@ class Beside(Handle):
         if self._child is not None:
             self._ask("quiesce", timeout=timeout)
         else:
-            self._run(lambda service: service.quiesce(timeout))
+            self._on_service(lambda service: service.quiesce(timeout))
 
     def swap(
         self,
@@ -111,7 +112,7 @@ class Beside(Handle):
             report = self._ask("swap", **chosen, policy=policy)
         else:
             target, context = load_app(app, factory, factory_arguments), contextvars.copy_context()
-            report = self._run(lambda service: service.swap(target, context, policy or StopPolicy()))
+            report = self._on_service(lambda service: service.swap(target, context, policy or StopPolicy()))
         self.config = config
         return report
 
@@ -128,9 +129,9 @@ class Beside(Handle):
             return report
         config = self.config
         target, context = load_app(config.app, config.factory, config.factory_arguments), contextvars.copy_context()
-        return self._run(lambda service: service.restart(target, context, policy or StopPolicy()))
+        return self._on_service(lambda service: service.restart(target, context, policy or StopPolicy()))
 
-    def _run(self, make: Callable[[Service], Coroutine[Any, Any, T]]) -> T:
+    def _on_service(self, make: Callable[[Service], Coroutine[Any, Any, T]]) -> T:
         self._running_loop()
         assert self._service is not None
         return self.run_coroutine(make(self._service))
@@ -143,13 +144,11 @@ class Beside(Handle):
         """
         if self._loop is not None and threading.current_thread() is self._loop_thread():
             raise StateError("this is the server's event loop: it would wait for itself")
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._state in (State.STOPPED, State.FAILED), timeout):
-                raise TimeoutError(f"the server is {self._state.value} after {timeout} s")
-            if self._failure is not None:
-                self._has_told_failure = True
-                raise self._failure
-            return self._report or StopReport()
+        run = self._run
+        if not self._wait_over(run, timeout):
+            raise TimeoutError(f"the server is {self._state.value} after {timeout} s")
+        self._has_told_failure = True
+        return run.outcome()
 
     def wait_until(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
         """Waits until ``predicate()`` is true, and returns what it returned.
@@ -159,6 +158,7 @@ class Beside(Handle):
         """
         if self._service is None:
             raise StateError(f"the server is {self._state.value}: nothing will happen there")
+        run = self._run
         self.call(self._service.watch_exchanges)
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -168,7 +168,7 @@ class Beside(Handle):
                 return result
             with self._changed:
                 while self._exchanges_seen == seen:
-                    if self._state is not State.READY:
+                    if run.is_over or self._state is State.DRAINING:
                         raise StateError(f"the server is {self._state.value}: what was waited for will not come")
                     left = None if deadline is None else deadline - time.monotonic()
                     if left is not None and left <= 0:
@@ -186,7 +186,7 @@ class Beside(Handle):
             raise StateError("the server runs in a process of its own: nothing can be run on its event loop from here")
         if loop is None or self._state is not State.READY:
             raise StateError(f"the server is {self._state.value}: nothing can be run on its event loop") from (
-                self._failure
+                self._run.failure
             )
         if threading.current_thread() is self._loop_thread():
             raise StateError("this is the server's event loop: call the function, or await the coroutine, directly")

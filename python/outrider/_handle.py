@@ -35,6 +35,23 @@ class RequestRecord(NamedTuple):
     ms: float
 
 
+class Run:
+    """One start of a server until its end. Who waits for that holds on to this: the server may be started again before
+    he looks."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self.failure: BaseException | None = None
+        self.report: StopReport | None = None
+        self.thread: threading.Thread | None = None  # of the server, if it has one of its own
+
+    def outcome(self) -> StopReport:
+        """The report of one that is over; raises why it failed."""
+        if self.failure is not None:
+            raise self.failure
+        return self.report or StopReport()
+
+
 class Handle:
     """The base of ``Server`` and of its parts: ``Beside``, ``ProcessHandle``, ``UvicornNames``."""
 
@@ -44,14 +61,13 @@ class Handle:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._state = State.CREATED
-        self._failure: BaseException | None = None
+        self._run = Run()  # changed, as what belongs to it, under the lock
         self._engine: Engine | None = None
         self._addresses: list[Any] = []
         self._urls: list[str] = []
         self._records: list[RequestRecord] = []
         self._service: Service | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
         self._child: Child | None = None
         self._child_output = ""
         self._restarts = 0
@@ -64,7 +80,6 @@ class Handle:
         self._calls: set[concurrent.futures.Future[Any]] = set()
         self._exchanges_seen = 0
         self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown, config.timeout_lifespan)
-        self._report: StopReport | None = None
         self._force_exit = False
         self._saved_level: int | None = None
         self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
@@ -78,19 +93,20 @@ class Handle:
         up, its startup is cancelled, and the start raises ``StateError``.
         """
         check_policy(policy)
-        child = self._child
+        self._request_stop(self._run, policy)
+
+    def _request_stop(self, run: Run, policy: StopPolicy | None) -> None:
+        with self._lock:
+            if run is not self._run or run.is_over or self._state is State.CREATED:
+                return
+            is_first = self._stop_policy is None
+            self._stop_policy = chosen = policy or self._stop_policy or self._default_policy
+            self._stop_began = self._stop_began or time.perf_counter()
+            child, loop, event = self._child, self._loop, self._stop_event
         if child is not None:
-            if self._state in (State.STARTING, State.READY):
-                self._stop_policy = policy or self._stop_policy or self._default_policy
-                child.request_stop(self._stop_policy)
-            return
-        loop, event = self._loop, self._stop_event
-        is_first = self._stop_policy is None
-        self._stop_policy = policy or self._stop_policy or self._default_policy
-        self._stop_began = self._stop_began or time.perf_counter()
+            child.request_stop(chosen)
         if loop is None or event is None:
-            return
-        chosen = self._stop_policy
+            return  # who starts the server looks at the policy
 
         def tell() -> None:
             event.set()
@@ -103,6 +119,18 @@ class Handle:
     def _check_startable(self) -> None:
         if self._state in (State.STARTING, State.READY, State.DRAINING):
             raise StateError(f"the server is {self._state.value}: stop it before it is started again")
+
+    def _begin_run(self) -> Run:
+        with self._changed:
+            self._check_startable()
+            if self._run.is_over:
+                self._run = Run()  # else it was never started, and somebody may wait for that
+            self._state = State.STARTING
+            self._loop = self._stop_event = self._stop_policy = self._service = None
+            self._stop_began = 0.0
+            self._records = []
+            self._has_told_failure = False
+            return self._run
 
     def _bind(self, sockets: Sequence[socket.socket] | None) -> None:
         config = self.config
@@ -132,16 +160,21 @@ class Handle:
             self._engine.close()
         set_level(self._saved_level)
         with self._changed:
-            self._failure = failure
+            self._run.failure = failure
             if isinstance(error, LifespanError):
-                self._report = StopReport(lifespan="failed", lifespan_error=error)
+                self._run.report = StopReport(lifespan="failed", lifespan_error=error)
             self._loop = self._stop_event = self._stop_policy = None
             self._set_state(State.STOPPED if isinstance(error, StoppedEarly) else State.FAILED)
         return failure
 
     def _set_state(self, state: State) -> None:
         self._state = state
+        self._run.is_over = state in (State.STOPPED, State.FAILED)
         self._changed.notify_all()
+
+    def _wait_over(self, run: Run, timeout: float | None = None) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: run.is_over, timeout)
 
     def _set_ready(self) -> None:
         self._set_state(State.READY)
@@ -150,10 +183,10 @@ class Handle:
             arguments = ("on_ready", self.config.on_ready, self)
             threading.Thread(target=self._call_back, args=arguments, name="outrider on_ready", daemon=True).start()
 
-    def _tell_stopped(self) -> None:
-        was_ready = self._report is not None and not isinstance(self._failure, StartError)
+    def _tell_stopped(self, run: Run) -> None:
+        was_ready = run.report is not None and not isinstance(run.failure, StartError)
         if self.config.on_stop is not None and was_ready:
-            self._call_back("on_stop", self.config.on_stop, self._report)
+            self._call_back("on_stop", self.config.on_stop, run.report)
 
     def _call_back(self, name: str, function: Callable[[Any], Any], argument: Any) -> None:
         try:
@@ -167,7 +200,7 @@ class Handle:
         raise NotImplementedError
 
     def _loop_thread(self) -> threading.Thread | None:
-        return self._thread if self._thread is not None else self._foreground_thread()
+        return self._run.thread if self._run.thread is not None else self._foreground_thread()
 
     def _foreground_thread(self) -> threading.Thread | None:
         try:

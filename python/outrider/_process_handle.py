@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 from outrider._exceptions import ProcessError, StartError, StateError
-from outrider._handle import Handle, RequestRecord
+from outrider._handle import Handle, RequestRecord, Run
 from outrider._logs import logger
 from outrider._process import Child, check_importable, describe_end
 from outrider._process_messages import to_error, to_report
@@ -18,15 +18,9 @@ from outrider._stop import StopPolicy, StopReport
 class ProcessHandle(Handle):
     """Mixed into ``Server``."""
 
-    def _start_process(self) -> None:
-        with self._changed:
-            self._check_startable()
-            self._state = State.STARTING
-            self._failure = self._report = None
-            self._records = []
-            self._stop_began = 0.0
-            self._stop_policy = None
-            self._restarts = 0
+    def _start_process(self) -> Run:
+        run = self._begin_run()
+        self._restarts = 0
         try:
             check_importable(self.config)
             self._bind(self._sockets)
@@ -34,6 +28,7 @@ class ProcessHandle(Handle):
         except BaseException as error:
             failure = self._fail(error)
             raise failure from failure.__cause__
+        return run
 
     def _start_child(self) -> None:
         assert self._engine is not None
@@ -44,33 +39,35 @@ class ProcessHandle(Handle):
             if "ready" in message:
                 self._set_ready()
             elif "failed" in message:
-                self._failure = to_error(message["failed"], StartError)
+                self._run.failure = to_error(message["failed"], StartError)
             elif "answer" in message:
                 answer, child = message["answer"], self._child
                 error = to_error(answer["error"]) if "error" in answer else None
                 if child is not None:
                     child.answer(answer["number"], answer.get("result"), error)
             elif "report" in message:
-                self._report = to_report(message["report"])
+                self._run.report = to_report(message["report"])
                 self._records = [RequestRecord(*record) for record in message["requests"]]
 
     def _on_child_end(self, code: int, output: str) -> None:
+        run = self._run
         with self._changed:
-            has_crashed = self._failure is None and self._report is None and self._stop_policy is None
+            is_silent = run.failure is None and run.report is None
+            has_crashed = is_silent and self._stop_policy is None
             self._child_output, self._child = output, None
             if has_crashed and self._replace_child(describe_end(code, output)):
                 return
             if has_crashed:
-                self._failure = self._describe_crash(describe_end(code, output))
-                self._report = StopReport(lifespan="killed", lifespan_error=self._failure)
-            elif self._failure is None and self._report is None:
-                self._report = StopReport(lifespan="killed")
+                run.failure = run.failure or self._describe_crash(describe_end(code, output))
+                run.report = StopReport(lifespan="killed", lifespan_error=run.failure)
+            elif is_silent:
+                run.report = StopReport(lifespan="killed")
         assert self._engine is not None
         self._engine.close()
         with self._changed:
             self._stop_policy = None
-            self._set_state(State.FAILED if self._failure is not None else State.STOPPED)
-        self._tell_stopped()
+            self._set_state(State.FAILED if run.failure is not None else State.STOPPED)
+        self._tell_stopped(run)
 
     def _describe_crash(self, text: str) -> ProcessError | StartError:
         if self._state is State.STARTING and not self._restarts:
@@ -90,18 +87,18 @@ class ProcessHandle(Handle):
         try:
             self._start_child()
         except Exception as error:
-            self._failure = ProcessError(f"{text}\nand it can't be started again: {error}")
-            self._failure.__cause__ = error
+            self._run.failure = ProcessError(f"{text}\nand it can't be started again: {error}")
+            self._run.failure.__cause__ = error
             return False
         return True
 
     def poll(self) -> StopReport | None:
         """None while the server runs, the report when it has stopped; raises what ended it otherwise."""
-        with self._changed:
-            if self._failure is not None:
-                self._has_told_failure = True
-                raise self._failure
-            return (self._report or StopReport()) if self._state is State.STOPPED else None
+        run = self._run
+        if not run.is_over:
+            return None
+        self._has_told_failure = True
+        return run.outcome()
 
     @property
     def output(self) -> str:
@@ -112,7 +109,7 @@ class ProcessHandle(Handle):
     def _ask(self, what: str, **arguments: Any) -> Any:
         child = self._child
         if child is None or self._state is not State.READY:
-            raise StateError(f"the server is {self._state.value}: it can't be asked for {what}") from self._failure
+            raise StateError(f"the server is {self._state.value}: it can't be asked for {what}") from self._run.failure
         policy = arguments.get("policy")
         if isinstance(policy, StopPolicy):
             arguments["policy"] = dataclasses.asdict(policy)

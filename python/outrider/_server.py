@@ -17,7 +17,7 @@ from types import TracebackType
 
 from outrider._beside import Beside
 from outrider._exceptions import ProcessError, StateError, StoppedEarly
-from outrider._handle import RequestRecord
+from outrider._handle import RequestRecord, Run
 from outrider._importer import load_app
 from outrider._logs import logger, set_level
 from outrider._loops import check_can_run, loop_factory
@@ -51,31 +51,28 @@ class Server(UvicornNames, Beside, ProcessHandle):
         if self.config.isolation == "none":
             raise StateError("a server with isolation='none' runs on the caller's event loop: use 'async with'")
         is_process = self.config.isolation == "process"
-        if is_process:
-            self._start_process()
-            _started.add(self)
-        else:
-            self._begin_start(self._sockets)
+        run = self._start_process() if is_process else self._begin_start(self._sockets)
+        _started.add(self)
         try:
             if not is_process:
-                self._start_thread()
-            return self.wait_ready()
+                self._start_thread(run)
+            return self._wait_ready(run)
         except BaseException:
-            self.stop()  # also when the wait itself was interrupted: nothing is left running
+            self._stop_run(run)  # also when the wait itself was interrupted: nothing is left running
             raise
 
-    def _start_thread(self) -> None:
+    def _start_thread(self, run: Run) -> None:
         context = contextvars.copy_context()
         # A daemon, and so are by default the threads that its application starts: Python doesn't wait for them when
         # the program ends, but calls _stop_all().
         thread = threading.Thread(
-            target=self._run_thread, args=(context,), name=f"outrider {self.port or self._urls[0]}", daemon=True
+            target=self._run_thread, args=(run, context), name=f"outrider {self.port or self._urls[0]}", daemon=True
         )
-        self._thread = thread
+        run.thread = thread
         try:
             thread.start()
         except RuntimeError as error:  # there are too many
-            self._thread = None
+            run.thread = None
             raise self._fail(error) from error
 
     def wait_ready(self, timeout: float | None = None) -> Server:
@@ -84,13 +81,16 @@ class Server(UvicornNames, Beside, ProcessHandle):
         Raises ``StartError`` when the start failed, ``StateError`` when the server was stopped meanwhile,
         ``TimeoutError``. A server that nobody has started yet is waited for as well.
         """
+        return self._wait_ready(self._run, timeout)
+
+    def _wait_ready(self, run: Run, timeout: float | None = None) -> Server:
+        undecided = (State.CREATED, State.STARTING)
         with self._changed:
-            undecided = (State.CREATED, State.STARTING)
-            if not self._changed.wait_for(lambda: self._state not in undecided, timeout):
+            if not self._changed.wait_for(lambda: run.is_over or self._state not in undecided, timeout):
                 raise TimeoutError(f"the server is not ready after {timeout} s")
-            if self._failure is not None:
-                raise self._failure
-            if self._state is not State.READY:
+            if run.failure is not None:
+                raise run.failure
+            if run.is_over or self._state is not State.READY:
                 raise StateError("the server was stopped before it was ready")
         return self
 
@@ -103,7 +103,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
         raises, also where an event loop is running already; a stop before the application has started cancels its
         startup.
         """
-        factory = self._prepare_foreground(sockets)
+        run, factory = self._prepare_foreground(sockets)
         context = contextvars.copy_context()
         is_main = threading.current_thread() is threading.main_thread()
         if is_main:
@@ -111,9 +111,9 @@ class Server(UvicornNames, Beside, ProcessHandle):
             self._default_policy = StopPolicy.production(config.timeout_graceful_shutdown, config.timeout_lifespan)
             self.install_signal_handlers()
         try:
-            return self._run_loop(factory, context, is_foreground=True)
+            return self._run_loop(run, factory, context, is_foreground=True)
         except StoppedEarly:
-            return self.stop()
+            return run.report or StopReport()
         finally:
             self._restore_signal_handlers()
 
@@ -122,19 +122,21 @@ class Server(UvicornNames, Beside, ProcessHandle):
 
         Cancelling it stops the server as well. Raises what ``start()`` raises.
         """
-        self._begin_start(self._sockets if sockets is None else sockets)
+        run = self._begin_start(self._sockets if sockets is None else sockets)
         try:
-            return await self._main(contextvars.copy_context())
+            return await self._main(run, contextvars.copy_context())
         except StoppedEarly:
-            return self.stop()
+            return run.report or StopReport()
 
-    def _prepare_foreground(self, sockets: Sequence[socket.socket] | None) -> Callable[[], asyncio.AbstractEventLoop]:
-        self._begin_start(self._sockets if sockets is None else sockets)
+    def _prepare_foreground(
+        self, sockets: Sequence[socket.socket] | None
+    ) -> tuple[Run, Callable[[], asyncio.AbstractEventLoop]]:
+        run = self._begin_start(self._sockets if sockets is None else sockets)
         try:
             is_main = threading.current_thread() is threading.main_thread()
             factory = loop_factory(self.config.loop, is_beside_program=not is_main)
             check_can_run(factory)
-            return factory
+            return run, factory
         except Exception as error:
             failure = self._fail(error)
             raise failure from failure.__cause__
@@ -144,16 +146,9 @@ class Server(UvicornNames, Beside, ProcessHandle):
         if _has_ended.is_set():
             raise StateError("the interpreter is ending: no server can be started any more")
 
-    def _begin_start(self, sockets: Sequence[socket.socket] | None) -> None:
+    def _begin_start(self, sockets: Sequence[socket.socket] | None) -> Run:
         """Takes the sockets and imports the application, in the caller's thread."""
-        with self._changed:
-            self._check_startable()
-            # should_exit that was set before the start holds, as in uvicorn: the application starts up and stops.
-            self._exits_at_once = self._stop_policy is not None
-            self._stop_began = 0.0
-            self._state = State.STARTING
-            self._failure = self._report = None
-            self._records = []
+        run = self._begin_run()
         _started.add(self)
         self._saved_level = set_level(self.config.log_level)
         try:
@@ -164,28 +159,33 @@ class Server(UvicornNames, Beside, ProcessHandle):
             raise failure from failure.__cause__
         assert self._engine is not None
         self._service = Service(self.config, self._engine, app, self._errors, self._on_exchange, self.request_stop)
+        return run
 
     # --- the thread, the loop ----------------------------------------------------------------------------------------
 
-    def _run_thread(self, context: contextvars.Context) -> None:
+    def _run_thread(self, run: Run, context: contextvars.Context) -> None:
         try:
             factory = loop_factory(self.config.loop, is_beside_program=True)
         except Exception as error:
             self._fail(error)
             return
         try:
-            self._run_loop(factory, context, is_foreground=False)
+            self._run_loop(run, factory, context, is_foreground=False)
         except BaseException as error:  # whoever waits for the start or the stop is told; the thread ends in silence
-            if self._failure is None:
+            if not run.is_over:
                 self._fail(error)
 
     def _run_loop(
-        self, factory: Callable[[], asyncio.AbstractEventLoop], context: contextvars.Context, is_foreground: bool
+        self,
+        run: Run,
+        factory: Callable[[], asyncio.AbstractEventLoop],
+        context: contextvars.Context,
+        is_foreground: bool,
     ) -> StopReport:
         loop = factory()
         escaped: BaseException | None = None
         try:
-            main = loop.create_task(self._main(context, owns_loop=True))
+            main = loop.create_task(self._main(run, context, owns_loop=True))
             while not main.done():
                 try:
                     loop.run_until_complete(main)
@@ -207,19 +207,20 @@ class Server(UvicornNames, Beside, ProcessHandle):
             main.result()
         finally:
             loop.close()
-            self._finish()
+            self._finish(run)
         if escaped is not None:
             raise escaped
-        return self._report or StopReport()
+        return run.report or StopReport()
 
     async def _main(
-        self, context: contextvars.Context, *, owns_loop: bool = False, ready: asyncio.Event | None = None
+        self, run: Run, context: contextvars.Context, *, owns_loop: bool = False, ready: asyncio.Event | None = None
     ) -> StopReport:
         assert self._service is not None and self._engine is not None
-        self._loop = asyncio.get_running_loop()
-        self._stop_event = asyncio.Event()
-        if self._stop_policy is not None and not self._exits_at_once:
-            self._stop_event.set()  # asked for between the start and now
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+            self._stop_event = asyncio.Event()
+            if self._stop_policy is not None:
+                self._stop_event.set()  # asked for between the start and now
         try:
             await self._service.start(context, self._stop_event)
         except BaseException as error:
@@ -227,7 +228,8 @@ class Server(UvicornNames, Beside, ProcessHandle):
             raise failure from failure.__cause__
         with self._changed:
             self._set_ready()
-            is_wanted = self._stop_policy is None
+            is_wanted = self._stop_policy is None and not self._exits_at_once
+            self._exits_at_once = False
         if ready is not None:
             ready.set()
         logger.info("serving on %s", self.url)
@@ -236,41 +238,40 @@ class Server(UvicornNames, Beside, ProcessHandle):
                 await self._stop_event.wait()
         finally:
             # Also when the task that runs serve() is cancelled.
-            await self._stop_service()
+            await self._stop_service(run)
             if owns_loop:
                 await close_loop_resources()
             else:
-                self._finish()
-        return self._report or StopReport()
+                self._finish(run)
+        return run.report or StopReport()
 
-    async def _stop_service(self) -> None:
+    async def _stop_service(self, run: Run) -> None:
         assert self._service is not None and self._engine is not None
         with self._changed:
             self._set_state(State.DRAINING)
-            policy = self._stop_policy or self._default_policy
-        self._stop_policy = policy
-        self._stop_began = self._stop_began or time.perf_counter()
+            policy = self._stop_policy = self._stop_policy or self._default_policy
+            self._stop_began = self._stop_began or time.perf_counter()
         self._records = self._read_records()
-        self._report = await self._service.stop(policy)
+        run.report = await self._service.stop(policy)
 
-    def _finish(self) -> None:
-        if self._report is not None and self._state is not State.FAILED:
-            self._report = dataclasses.replace(self._report, elapsed=time.perf_counter() - self._stop_began)
-            logger.info("%s", self._report)
-        if self._state is not State.FAILED:
-            set_level(self._saved_level)
+    def _finish(self, run: Run) -> None:
+        if run.is_over:
+            return  # it failed, and may have been started again
+        if run.report is not None:
+            run.report = dataclasses.replace(run.report, elapsed=time.perf_counter() - self._stop_began)
+            logger.info("%s", run.report)
+        set_level(self._saved_level)
         with self._changed:
             self._loop = self._stop_event = None
             self._stop_policy = None
             self._stop_began = 0.0
             self._force_exit = False
             calls, self._calls = self._calls, set()
-            if self._state is not State.FAILED:
-                self._set_state(State.STOPPED)
+            self._set_state(State.STOPPED)
         for future in calls:
             if not future.done():
                 future.set_exception(StateError("the server stopped before it had run what it was asked to"))
-        self._tell_stopped()
+        self._tell_stopped(run)
 
     # --- stop -------------------------------------------------------------------------------------------------------
 
@@ -288,21 +289,17 @@ class Server(UvicornNames, Beside, ProcessHandle):
         with self._changed:
             if self._state is State.CREATED:
                 self._set_state(State.STOPPED)
-        while (child := self._child) is not None and self._state in (State.STARTING, State.READY):
-            self._stop_policy = policy or self._stop_policy or self._default_policy
-            child.stop(self._stop_policy)
-        if self._state not in (State.STOPPED, State.FAILED):
-            self.request_stop(policy)
-            self._wait_stopped()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():  # which it is in on_stop
-            thread.join()
-            self._thread = None
-        return self._report or StopReport()
+            run = self._run
+        return self._stop_run(run, policy)
 
-    def _wait_stopped(self, timeout: float | None = None) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._state in (State.STOPPED, State.FAILED), timeout)
+    def _stop_run(self, run: Run, policy: StopPolicy | None = None) -> StopReport:
+        self._request_stop(run, policy)
+        while not run.is_over and (child := self._child) is not None:
+            child.stop(self._stop_policy or self._default_policy)
+        self._wait_over(run)
+        if run.thread is not None and run.thread is not threading.current_thread():  # which it is in on_stop
+            run.thread.join()
+        return run.report or StopReport()
 
     def __enter__(self) -> Server:
         return self.start()
@@ -315,9 +312,10 @@ class Server(UvicornNames, Beside, ProcessHandle):
 
     def _tell_crash(self, error: BaseException | None) -> None:
         """A process that crashed is no secret: the end of the block tells it, unless something has already."""
-        if error is None and isinstance(self._failure, ProcessError) and not self._has_told_failure:
+        failure = self._run.failure
+        if error is None and isinstance(failure, ProcessError) and not self._has_told_failure:
             self._has_told_failure = True
-            raise self._failure
+            raise failure
 
     async def __aenter__(self) -> Server:
         if self.config.isolation == "none":
@@ -339,8 +337,8 @@ class Server(UvicornNames, Beside, ProcessHandle):
 
     async def _start_here(self) -> Server:
         ready = asyncio.Event()
-        self._begin_start(self._sockets)
-        self._here = asyncio.create_task(self._main(contextvars.copy_context(), ready=ready), name="outrider")
+        run = self._begin_start(self._sockets)
+        self._here = asyncio.create_task(self._main(run, contextvars.copy_context(), ready=ready), name="outrider")
         waiter = asyncio.create_task(ready.wait())
         try:
             await asyncio.wait({self._here, waiter}, return_when=asyncio.FIRST_COMPLETED)
@@ -379,8 +377,9 @@ class Server(UvicornNames, Beside, ProcessHandle):
 
     def _known(self) -> bool:
         if not self._addresses:
-            if self._failure is not None:
-                raise StateError(f"the server has no address: {self._failure}") from self._failure
+            failure = self._run.failure
+            if failure is not None:
+                raise StateError(f"the server has no address: {failure}") from failure
             raise StateError("the server's address is not known before it is started")
         return True
 
@@ -420,15 +419,17 @@ class Server(UvicornNames, Beside, ProcessHandle):
     def _can_stop(self) -> bool:
         """Whether somebody runs it: not when its caller's event loop has been left without stopping it."""
         loop = self._loop
-        return self._thread is not None or loop is None or loop.is_running()
+        return self._run.thread is not None or loop is None or loop.is_running()
 
     def _abandon(self) -> None:
         """In a forked child: the threads and the event loop are the parent's. This copy is a stopped server."""
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._state = State.STOPPED
+        self._run.thread = None
+        with self._changed:
+            self._set_state(State.STOPPED)
         child, self._child = self._child, None
-        self._loop = self._stop_event = self._thread = None
+        self._loop = self._stop_event = None
         self._calls = set()
         if child is not None:
             child.abandon()
@@ -455,7 +456,7 @@ def _stop_all() -> None:
         server.request_stop(policy)  # all of them, before the first one is waited for
     deadline = time.monotonic() + _EXIT_SECONDS
     for server in servers:
-        if server._child is None and not server._wait_stopped(max(0.0, deadline - time.monotonic())):
+        if server._child is None and not server._wait_over(server._run, max(0.0, deadline - time.monotonic())):
             logger.warning("%r is left behind: its application blocks the event loop", server)
         else:
             server.stop(policy)

@@ -18,21 +18,21 @@ class UvicornNames(Handle):
     def started(self) -> bool:
         """Whether the server accepts connections. Raises ``StartError`` when its start failed, so that a loop which
         waits for it ends."""
-        if self._failure is not None:
-            raise self._failure
+        if self._run.failure is not None:
+            raise self._run.failure
         return self._state in (State.READY, State.DRAINING)
 
     @property
     def should_exit(self) -> bool:
         """Whether a stop was asked for; setting it to True asks for one (``request_stop()``)."""
-        return self._stop_policy is not None or self._state is State.STOPPED
+        return self._exits_at_once or self._stop_policy is not None or self._state is State.STOPPED
 
     @should_exit.setter
     def should_exit(self, value: bool) -> None:
-        if value:
+        if self._state is State.CREATED:
+            self._exits_at_once = value  # it holds for the start: the application starts up and stops
+        elif value:
             self.request_stop()
-        elif self._loop is None:
-            self._stop_policy = None
 
     @property
     def force_exit(self) -> bool:
