@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import contextvars
 import dataclasses
 import os
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from outrider._beside import Beside
+from outrider._cancellation import outlast
 from outrider._exceptions import ProcessError, StateError, StoppedEarly
 from outrider._handle import RequestRecord, Run
 from outrider._importer import load_app
@@ -120,13 +122,18 @@ class Server(UvicornNames, Beside, ProcessHandle):
     async def serve(self, sockets: Sequence[socket.socket] | None = None) -> StopReport:
         """Serves on the running event loop until ``should_exit`` or ``stop()``; returns the report.
 
-        Cancelling it stops the server as well. Raises what ``start()`` raises.
+        Cancelling it stops the server by its policy, cancelling it again at once; the cancellation goes on when it has
+        stopped. Raises what ``start()`` raises.
         """
         run = self._begin_start(self._sockets if sockets is None else sockets)
+        task = asyncio.create_task(self._main(run, contextvars.copy_context()), name="outrider")
         try:
-            return await self._main(run, contextvars.copy_context())
+            return await outlast(task, lambda: self._hurry(run))
         except StoppedEarly:
             return run.report or StopReport()
+
+    def _hurry(self, run: Run) -> None:
+        self._request_stop(run, None if self._stop_policy is None else StopPolicy.immediate())
 
     def _prepare_foreground(
         self, sockets: Sequence[socket.socket] | None
@@ -320,20 +327,20 @@ class Server(UvicornNames, Beside, ProcessHandle):
     async def __aenter__(self) -> Server:
         if self.config.isolation == "none":
             return await self._start_here()
-        try:
-            return await in_thread(self.start)
-        except asyncio.CancelledError:
-            self.request_stop()  # the start goes on in its thread, and ends there
-            raise
+        return await outlast(asyncio.ensure_future(in_thread(self.start)), self.request_stop)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        stopping: asyncio.Future[StopReport]
         if self.config.isolation == "none":
-            await self._stop_here()
+            assert self._here is not None
+            self.request_stop()
+            stopping = self._here
         else:
-            await in_thread(self.stop)
-            self._tell_crash(error)
+            stopping = asyncio.ensure_future(in_thread(self.stop))
+        await outlast(stopping, lambda: self.request_stop(StopPolicy.immediate()))
+        self._tell_crash(error)
 
     async def _start_here(self) -> Server:
         ready = asyncio.Event()
@@ -343,19 +350,15 @@ class Server(UvicornNames, Beside, ProcessHandle):
         try:
             await asyncio.wait({self._here, waiter}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            self._here.cancel()
-            await asyncio.wait({self._here})
+            self._hurry(run)
+            with contextlib.suppress(StateError):
+                await outlast(self._here, lambda: self._hurry(run))
             raise
         finally:
             waiter.cancel()
         if self._here.done():
             self._here.result()  # raises why the start failed
         return self
-
-    async def _stop_here(self) -> None:
-        assert self._here is not None
-        self.request_stop()
-        await self._here
 
     # --- what it is and does ------------------------------------------------------------------------------------------
 
