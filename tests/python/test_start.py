@@ -10,6 +10,7 @@ from typing import Any
 import outrider
 import pytest
 from apps.hello import Message, Receive, Send, Stream, app
+from scripts import run_script
 from wire_client import WireClient
 
 
@@ -25,6 +26,24 @@ def test_a_taken_port_raises_a_bind_error_that_names_the_address() -> None:
         assert caught.value.errno == errno.EADDRINUSE
         assert isinstance(caught.value, OSError)
         assert_nothing_is_left(threads)
+
+
+@pytest.mark.skipif(
+    int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 2, reason="no port is privileged here"
+)
+def test_a_privileged_port_raises_a_bind_error_that_names_it() -> None:
+    done = run_script(
+        """
+if os.geteuid() == 0:
+    os.seteuid(65534)
+try:
+    outrider.serve(app, port=1).start()
+except outrider.BindError as error:
+    say(error.errno, error)
+"""
+    )
+    assert (done.status, done.stderr) == (0, "")
+    assert done.said[0].startswith("13 ") and "127.0.0.1:1" in done.said[0]
 
 
 def test_a_host_that_is_not_known_raises_a_bind_error() -> None:
