@@ -50,7 +50,7 @@ class Server {
   uint16_t port() const;
   /// All of them: "127.0.0.1:41873", "unix:/run/x.sock".
   const std::vector<std::string>& addresses() const;
-  /// False once the end has come: then stop() and wait() return at once.
+  /// False once the end has come: then stop() and wait() return at once, or as soon as Config::on_stop does.
   bool is_running() const;
 
   /// Stops in the stages of the policy and returns when all is over: connections and listeners closed, threads
@@ -62,10 +62,11 @@ class Server {
   /// Starts the stop, and doesn't wait. Not from a signal handler.
   void request_stop(const StopPolicy& policy);
   void request_stop();
-  /// Waits until no exchange is running, and closes idle connections; then goes on. New connections wait meanwhile,
-  /// so that nothing is lost: what a test does before it resets its database. False when exchanges are still running
-  /// after `timeout`; the server goes on then as well. Throws Error(State) on one of the server's own threads, and
-  /// when it doesn't run.
+  /// Waits until no exchange is running, and closes idle connections that have had a request; then goes on. New
+  /// connections wait meanwhile, so that none is lost: what a test does before it resets its database. False when
+  /// exchanges are still running after `timeout` (at least 20 ms); the server goes on then as well. Calls of this and
+  /// of swap() take turns, which the time doesn't include. Throws Error(State) on one of the server's own threads,
+  /// and when the server doesn't run or is stopped meanwhile.
   bool quiesce(std::chrono::milliseconds timeout = std::chrono::seconds(5));
   /// Puts another application behind the same addresses. Connections stay, and none is refused; requests whose head
   /// comes from now on are answered by `app`. Those that are running stay with the application before and have the

@@ -312,6 +312,27 @@ TEST_CASE("a handler that never lets go doesn't keep the others, nor the end, wa
   CHECK(witness.use_count() == 1);
 }
 
+TEST_CASE("a handler that offloads again and again, whatever comes of it, doesn't hold the end up") {
+  App app;
+  int rounds = 0;
+  app.get("/", [&](Request& request) -> Task<void> {
+    const auto work = [] { std::this_thread::sleep_for(1ms); };
+    while (true) {
+      try {
+        ++rounds;
+        co_await request.offload(work);
+      } catch (const std::exception&) {
+      }
+    }
+  });
+  Served served(app);
+  MemoryClient& client = served.connect();
+  client.send(Served::request("GET", "/"));
+  CHECK(served.run_until([&] { return rounds > 3; }));
+  CHECK(served.stop(StopPolicy::immediate()));
+  CHECK(served.dispatcher().run_count() == 0);
+}
+
 TEST_CASE("an offloaded function isn't abandoned: its handler, and the end, wait for it") {
   App app;
   bool was_completed = false;

@@ -66,8 +66,6 @@ void HandlerRun::recycle() {
   peer_address_.clear();
   if (chunk_.capacity() > kKeepChunkBytes) chunk_ = {};
   trailers_.clear();
-  bytes_in_step_ = 0;
-  cancellations_in_step_ = 0;
   has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = is_stopping_ = has_heard_ = false;
 }
 
@@ -238,14 +236,19 @@ void HandlerRun::finish_stream() {
 // goes on writing would never let go of the loop.
 void HandlerRun::write(std::string_view bytes) {
   if (exchange_ == nullptr || is_cancelled_) return;
-  bytes_in_step_ += bytes.size();
+  count_bytes(bytes.size());
   check(exchange_->write({bytes}, http::More::Yes));
 }
 
 void HandlerRun::write(std::string&& bytes) {
   if (exchange_ == nullptr || is_cancelled_) return;
-  bytes_in_step_ += bytes.size();
+  count_bytes(bytes.size());
   check(exchange_->write(piece_of(std::move(bytes)), http::More::Yes));
+}
+
+void HandlerRun::count_bytes(std::size_t bytes) {
+  renew_budgets();
+  bytes_in_phase_ += bytes + kBytesOfWrite;
 }
 
 void HandlerRun::add_trailer(std::string_view name, std::string_view value) {
@@ -288,8 +291,6 @@ void HandlerRun::end() { const Entry entry(*this); }
 void HandlerRun::poll() {
   const Entry entry(*this);
   ++step_number_;
-  bytes_in_step_ = 0;
-  cancellations_in_step_ = 0;
   resume_waits();
   set_timer();
 }
@@ -343,15 +344,24 @@ void HandlerRun::set_timer() {
 }
 
 bool HandlerRun::has_budget() {
-  if (bytes_in_step_ < kBytesInStepMax) return true;
-  dispatcher_.loop().defer_step(step_);
+  renew_budgets();
+  if (bytes_in_phase_ < kBytesInPhaseMax) return true;
+  dispatcher_.loop().defer_to_next_pass(step_);
   return false;
 }
 
 bool HandlerRun::may_cancel_now() {
-  if (cancellations_in_step_++ < kCancellationsInStepMax) return true;
-  dispatcher_.loop().defer_step(step_);
+  renew_budgets();
+  if (cancellations_in_phase_++ < kCancellationsInPhaseMax) return true;
+  dispatcher_.loop().defer_to_next_pass(step_);
   return false;
+}
+
+void HandlerRun::renew_budgets() {
+  const uint64_t now = dispatcher_.loop().phase_number();
+  if (std::exchange(phase_, now) == now) return;
+  bytes_in_phase_ = 0;
+  cancellations_in_phase_ = 0;
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------

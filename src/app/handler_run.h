@@ -104,9 +104,11 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
 
  private:
   // A stream whose peer reads as fast as it is written would otherwise never let go of the loop.
-  static constexpr std::size_t kBytesInStepMax = 256 * 1024;
+  static constexpr std::size_t kBytesInPhaseMax = 256 * 1024;
+  // What a write costs besides its bytes, in bytes: small ones are many.
+  static constexpr std::size_t kBytesOfWrite = 512;
   // So would a handler that catches Cancelled and waits again, for ever. The end of its server destroys it.
-  static constexpr int kCancellationsInStepMax = 8;
+  static constexpr int kCancellationsInPhaseMax = 8;
 
   // Inside of anything that may run the handler: the run isn't given back before the outermost of these ends.
   class Entry {
@@ -119,6 +121,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   };
 
   void tell();
+  void renew_budgets();
+  void count_bytes(std::size_t bytes);
   void call_handler();
   void answer_without_route(std::string_view path);
   void decode_parameters();
@@ -155,8 +159,9 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   std::string chunk_;
   std::vector<std::pair<std::string, std::string>> trailers_;
   uint64_t step_number_ = 0;
-  std::size_t bytes_in_step_ = 0;
-  int cancellations_in_step_ = 0;
+  uint64_t phase_ = 0;  // of the loop, that the next two count in
+  std::size_t bytes_in_phase_ = 0;
+  int cancellations_in_phase_ = 0;
   int entered_ = 0;
   bool has_trailers_ = false;
   bool is_told_ = false;

@@ -113,7 +113,14 @@ void Write::await_resume() const {
 }
 
 bool OffloadBase::is_over() {
+  if (is_finished_) return true;
   if (ticket_ == nullptr) {
+    // At the end of its server: a handler that tries again and again would never let it end.
+    if (run_.dispatcher().is_ending()) {
+      if (!run_.may_cancel_now()) return false;
+      exception_ = std::make_exception_ptr(Cancelled());
+      return is_finished_ = true;
+    }
     run_.dispatcher().offload(*this);
   } else if (!is_finished_ && run_.is_cancelled() && ticket_->leave_queue(app::OffloadTicket::Stage::Dropped)) {
     ticket_->job = nullptr;

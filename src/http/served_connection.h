@@ -35,6 +35,10 @@ class ServedConnection : public ListNode<ServedConnectionTag> {
 
   /// Closes when idle; else the running exchanges are the last ones. Stage 1 of a stop.
   virtual void begin_drain() = 0;
+  /// Closes when it is idle and has had a request, whose client expects that; one whose first request, or part of
+  /// one, may be under way isn't read from until go_on().
+  virtual void hold() = 0;
+  virtual void go_on() = 0;
   /// Tells the running exchanges to end. Returns how many were told. Stage 3.
   virtual int tell_stop() = 0;
   /// Cancels the handlers of the running exchanges. Returns how many. Stage 4.

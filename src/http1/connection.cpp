@@ -142,7 +142,7 @@ void Connection::adjust_reading() {
   if (peer_ended_ || phase_ == Phase::Closed) return;
   const Limits& limits = service_.limits;
   const bool is_in_body = phase_ == Phase::Active && exchange_->request_state() == Exchange::RequestState::Body;
-  const bool is_full = pending_.size() > limits.pipeline_bytes_max ||
+  const bool is_full = is_held_ || pending_.size() > limits.pipeline_bytes_max ||
                        (is_in_body && exchange_->body().size() >= limits.body_buffer_bytes_max);
   if (is_reading_ != is_full) return;
   is_reading_ = !is_full;
@@ -385,6 +385,18 @@ void Connection::begin_drain() {
   if (phase_ != Phase::Receiving && (phase_ != Phase::Idle || !pending_.empty())) return;
   if (queue_.size() == 0) return close();
   begin_closing();
+}
+
+void Connection::hold() {
+  if (phase_ == Phase::Idle && exchange_count_ > 0) return begin_drain();
+  if (phase_ != Phase::Idle && phase_ != Phase::Receiving) return;
+  is_held_ = true;
+  adjust_reading();
+}
+
+void Connection::go_on() {
+  if (!std::exchange(is_held_, false)) return;
+  adjust_reading();
 }
 
 int Connection::tell_stop() {

@@ -38,6 +38,8 @@ class Connection final : public http::ServedConnection,
 
   // http::ServedConnection
   void begin_drain() override;
+  void hold() override;
+  void go_on() override;
   int tell_stop() override;
   int cancel() override;
   int abort() override;
@@ -118,6 +120,7 @@ class Connection final : public http::ServedConnection,
   Phase phase_ = Phase::Idle;
   bool is_dispatched_ = false;  // the application knows of the exchange
   bool is_reading_ = true;
+  bool is_held_ = false;        // not to be read from
   bool peer_ended_ = false;     // the peer sends nothing more
   bool has_body_news_ = false;  // the handler is to be told, in the next step
   bool has_end_news_ = false;

@@ -21,7 +21,9 @@ constexpr int kPassesMax = 4;
 }  // namespace
 
 Loop::Loop() : scratch_(new char[kScratchSize]) {
+  raw_.backend_fd = -1;
   const int status = uv_loop_init(&raw_);
+  if (status != 0 && raw_.backend_fd >= 0) ::close(raw_.backend_fd);  // which libuv leaves open (1.44)
   if (status != 0) throw Error(ErrorKind::Resource, "can't create an event loop", -status);
   prepare_ = std::make_unique<Handle<uv_prepare_t>>();
   uv_prepare_init(&raw_, prepare_->get());
@@ -91,6 +93,12 @@ void Loop::defer_step(Deferred& work) {
   need_pass();
 }
 
+void Loop::defer_to_next_pass(Deferred& work) {
+  if (work.is_linked()) return;
+  next_steps_.push_back(work);
+  need_pass();
+}
+
 void Loop::defer_flush(Deferred& work) {
   if (!is_in_pass_) {
     work.run();
@@ -119,6 +127,8 @@ void Loop::run_phases() {
     while (Deferred* step = ready.pop_front()) step->run();
   }
   while (Deferred* flush = flushes_.pop_front()) flush->run();
+  steps_.splice_back(next_steps_);
+  ++phase_number_;
 
   if (steps_.empty() == (uv_is_active(idle_->base()) == 0)) return;
   if (steps_.empty()) {

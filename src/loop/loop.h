@@ -69,6 +69,10 @@ class Loop {
 
   /// Defers to the step phase of this pass, or of the next one when called outside of a pass.
   void defer_step(Deferred& work);
+  /// Defers to the step phase of the next pass: for work that would go on for ever.
+  void defer_to_next_pass(Deferred& work);
+  /// Another number in each step phase: what has one budget for all of it can tell when the next one begins.
+  uint64_t phase_number() const { return phase_number_; }
   /// Defers to the flush phase of this pass; outside of a pass it runs at once, so that what an application sends
   /// from a host loop's callback leaves without waiting for another turn of that loop.
   void defer_flush(Deferred& work);
@@ -117,10 +121,12 @@ class Loop {
   std::unique_ptr<Handle<uv_idle_t>> idle_;        // active while steps are left over: the poll must not wait
   std::unique_ptr<Mailbox> mailbox_;
   List<Deferred, StepTag> steps_;
+  List<Deferred, StepTag> next_steps_;
   List<Deferred, StepTag> flushes_;
   void (*pass_needed_)(void*) = nullptr;
   void* pass_needed_owner_ = nullptr;
   std::thread::id thread_;
+  uint64_t phase_number_ = 0;
   bool is_in_pass_ = false;
   bool watchers_changed_ = false;
 };

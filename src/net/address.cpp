@@ -61,6 +61,11 @@ std::vector<Address> Address::resolve(const std::string& host, uint16_t port) {
 Address Address::unix_path(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
+  if (path.find('\0') != std::string::npos) {
+    throw Error(ErrorKind::Address,
+                "can't use a path with a zero byte for a Unix socket: bind an abstract one yourself, "
+                "and pass its descriptor");
+  }
   if (path.empty() || path.size() >= sizeof address.sun_path) {
     throw Error(ErrorKind::Address, "can't use '" + path + "' as the path of a Unix socket: it must have 1 to " +
                                         std::to_string(sizeof address.sun_path - 1) + " bytes");

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "outrider/error.h"
@@ -50,9 +52,10 @@ int open_socket(int family) {
 // Whether somebody accepts connections at the path.
 bool is_answered(const Address& address) {
   const int fd = open_socket(AF_UNIX);
-  const bool answered = ::connect(fd, address.raw(), address.length()) == 0;
+  const bool is_answered = ::connect(fd, address.raw(), address.length()) == 0;
+  const bool is_of_another_kind = !is_answered && errno == EPROTOTYPE;
   ::close(fd);
-  return answered;
+  return is_answered || is_of_another_kind;
 }
 
 }  // namespace
@@ -130,7 +133,8 @@ BoundSocket BoundSocket::unix_path(const std::string& path) {
   }
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0) socket.file_ = {status.st_dev, status.st_ino};
-  socket.path_to_unlink_ = path;
+  std::error_code ignored;  // the program may change its working directory before the end
+  socket.path_to_unlink_ = std::filesystem::absolute(path, ignored).string();
   socket.address_ = address;
   return socket;
 }

@@ -71,8 +71,8 @@ void Engine::hold(std::function<void(bool)> quiet) {
   quiet_ = std::move(quiet);
   service_.is_draining = true;
   for (const auto& listener : listeners_) listener->pause();
-  connections_.for_each([](http::ServedConnection& connection) { connection.begin_drain(); });
-  loop_.defer_step(check_quiet_);
+  connections_.for_each([](http::ServedConnection& connection) { connection.hold(); });
+  check_quiet();
 }
 
 void Engine::check_quiet() {
@@ -86,6 +86,7 @@ void Engine::go_on() {
   if (!is_held_) return;
   service_.is_draining = false;
   for (const auto& listener : listeners_) listener->resume();
+  connections_.for_each([](http::ServedConnection& connection) { connection.go_on(); });
   end_hold();
   loop_.need_pass();
 }

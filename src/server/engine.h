@@ -51,9 +51,10 @@ class Engine final : private http::ConnectionObserver {
   void drain(const StopPolicy& policy, std::function<void(const StopReport&)> done);
 
   /// Accepts nothing, closes idle connections and lets the running exchanges end: each is its connection's last.
-  /// `quiet` is called once, on the loop: with true when no exchange is running any more, with false when go_on() or
-  /// drain() came before, and at once with false when the engine is held, or stops, already. Connections wait to be
-  /// accepted meanwhile.
+  /// Connections wait to be accepted meanwhile, and those that haven't had a request yet to be read from.
+  /// `quiet` is called once, on the loop: with true when no exchange is running any more, perhaps within this call,
+  /// with false when go_on() or drain() came before, and at once with false when the engine is held, or stops,
+  /// already.
   void hold(std::function<void(bool)> quiet);
   /// Ends a hold(): accepts again.
   void go_on();

@@ -70,6 +70,7 @@ void LoopThread::run(const Ended& ended) {
   {
     const std::lock_guard lock(mutex_);
     has_ended_ = true;
+    has_heard_ = true;
   }
   engine_.reset();
   retired_.reset();
@@ -81,6 +82,7 @@ void LoopThread::run(const Ended& ended) {
 
 void LoopThread::request_stop(const StopPolicy& policy) {
   const std::lock_guard lock(mutex_);
+  is_asked_ = true;
   if (!has_ended_) loop_->mailbox().post([this, policy] { drain(policy); });
 }
 
@@ -103,6 +105,7 @@ void LoopThread::go_on() {
 }
 
 void LoopThread::drain(const StopPolicy& policy) {
+  has_heard_ = true;
   if (engine_ == nullptr) return;  // the mailbox's last delivery, at the end
   engine_->drain(policy, [this](const StopReport& report) {
     if (report_.has_value()) return;

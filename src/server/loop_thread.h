@@ -5,6 +5,7 @@
 // the server, so that what can fail has failed before the thread exists; they die on the thread itself, so that
 // nothing of them is left when it has ended.
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,8 @@ class LoopThread {
   void start(const void* server, Ended ended);
   /// Begins the stop, or hurries one that is under way. Thread: any.
   void request_stop(const StopPolicy& policy);
+  /// A stop was requested, and the loop hasn't come to it yet. Thread: any.
+  bool is_deaf() const { return is_asked_ && !has_heard_; }
   /// Engine::hold() and go_on(); `quiet` is called on the loop's thread, at once with false when that has ended.
   /// Thread: any.
   void hold(std::function<void(bool)> quiet);
@@ -66,7 +69,9 @@ class LoopThread {
   Swapped swapped_;  // to be told then
   StopReport swap_report_;
   std::unique_ptr<Engine> engine_;
-  std::optional<StopReport> report_;  // once the engine has been drained. Thread: loop only
+  std::optional<StopReport> report_;    // once the engine has been drained. Thread: loop only
+  std::atomic<bool> is_asked_ = false;  // to stop
+  std::atomic<bool> has_heard_ = false;
   std::thread thread_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/server_state.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "http1/field_line.h"
@@ -28,6 +29,9 @@ void check_time(const char* name, std::chrono::milliseconds value) {
   throw Error(ErrorKind::Option, "Config::" + std::string(name) + " is " + std::to_string(value.count()) +
                                      " ms, and must not be negative");
 }
+
+// For loops that have nothing to wait for to say so.
+constexpr std::chrono::milliseconds kAnswerTime{20};
 
 // More would only be a mistake.
 constexpr int kThreadsMax = 1024;
@@ -184,15 +188,19 @@ bool ServerState::quiesce(std::chrono::milliseconds timeout) {
     waiter->told.notify_all();
   };
   for (const std::unique_ptr<LoopThread>& thread : threads_) thread->hold(tell);
+  timeout = std::clamp<std::chrono::milliseconds>(timeout, kAnswerTime, std::chrono::hours(24 * 365));
   std::unique_lock lock(waiter->mutex);
-  waiter->told.wait_for(lock, timeout, [&] { return waiter->left == 0; });
+  waiter->told.wait_for(lock, timeout, [&] { return waiter->left == 0 || !waiter->is_quiet; });
+  const bool was_stopped = !waiter->is_quiet;
   const bool is_quiet = waiter->left == 0 && waiter->is_quiet;
   lock.unlock();
   for (const std::unique_ptr<LoopThread>& thread : threads_) thread->go_on();
+  if (was_stopped) throw Error(ErrorKind::State, "the server was stopped before it was quiet");
   return is_quiet;
 }
 
 StopReport ServerState::swap(std::unique_ptr<ApplicationSource> source, const StopPolicy& policy) {
+  std::unique_ptr<ApplicationSource> before;  // destroyed without the lock: what handlers own may call the server
   const std::lock_guard one_at_a_time(changing_);
   if (!is_running()) throw Error(ErrorKind::State, "the server doesn't run: there is nothing to put an app into");
   const auto began = std::chrono::steady_clock::now();
@@ -216,6 +224,7 @@ StopReport ServerState::swap(std::unique_ptr<ApplicationSource> source, const St
   waiter.told.wait(lock, [&] { return waiter.left == 0; });
   // Some loop may have either application still, until its thread has ended.
   if (waiter.was_stopped) throw Error(ErrorKind::State, "the server was stopped before it could change its app");
+  before = std::move(sources_.front());
   sources_.erase(sources_.begin());
   waiter.report.elapsed =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
@@ -224,16 +233,36 @@ StopReport ServerState::swap(std::unique_ptr<ApplicationSource> source, const St
 
 StopReport ServerState::wait() {
   std::unique_lock lock(mutex_);
-  ended_.wait(lock, [this] { return threads_left_ == 0; });
+  const auto is_over = [this] { return threads_left_ == 0; };
+  if (!ended_.wait_for(lock, kHeldUpAfter, is_over)) {
+    lock.unlock();
+    tell_who_is_deaf();
+    lock.lock();
+    ended_.wait(lock, is_over);
+  }
   lock.unlock();
   std::call_once(joined_, [this] { join_all(); });
+  destroy_sources();
   return report_;  // nobody changes it any more
+}
+
+void ServerState::tell_who_is_deaf() const {
+  const auto is_deaf = [](const std::unique_ptr<LoopThread>& thread) { return thread->is_deaf(); };
+  const std::ptrdiff_t count = std::count_if(threads_.begin(), threads_.end(), is_deaf);
+  if (count == 0) return;
+  log(LogLevel::Warning, "the stop waits for " + std::to_string(count) + " of " + std::to_string(threads_.size()) +
+                             " loop threads, each blocked by a handler that doesn't return or suspend");
 }
 
 void ServerState::join_all() {
   for (const std::unique_ptr<LoopThread>& thread : threads_) thread->join();
+}
+
+// With the applications' own threads. What handlers own may call the server, hence without the lock.
+void ServerState::destroy_sources() {
+  std::vector<std::unique_ptr<ApplicationSource>> sources;
   const std::lock_guard after_the_last(changing_);
-  sources_.clear();  // with the applications' own threads
+  sources.swap(sources_);
 }
 
 void ServerState::on_end(std::function<void()> callback) {

@@ -57,6 +57,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   void start_threads();
   void on_thread_end(const StopReport& report, std::exception_ptr failure);
   void join_all();
+  void destroy_sources();
+  void tell_who_is_deaf() const;
   void log(LogLevel level, const std::string& message) const noexcept;
   void tell_stopped() const noexcept;
 

@@ -240,6 +240,49 @@ TEST_CASE("[threads] quiesce waits for what runs, closes what is idle, and goes 
   CHECK_THROWS_AS(server.quiesce(), Error);
 }
 
+TEST_CASE("[threads] quiesce cuts no connection that has still to send its first request, or sends it") {
+  Server server = serve(hello_app());
+  CHECK(server.quiesce(0ms));
+  BlockingClient fresh(server.port());
+  BlockingClient begun(server.port());
+  begun.send("GET / HT");
+  CHECK(answers(server.port()));  // they have been accepted by now
+  CHECK(server.quiesce(std::chrono::milliseconds::max()));
+  fresh.get("/");
+  begun.send("TP/1.1\r\nhost: a\r\n\r\n");
+  CHECK(fresh.read_until("hello"));
+  CHECK(begun.read_until("hello"));
+  CHECK(fresh.received().find("connection: close") == std::string::npos);
+}
+
+TEST_CASE("[threads] what handlers own may call the server while it is destroyed") {
+  struct Owner {
+    Server* server;
+    ~Owner() {
+      server->stop();
+      server->wait();
+      CHECK_THROWS_AS(server->quiesce(), Error);
+    }
+  };
+  std::optional<Server> server;
+  auto owner = std::make_shared<Owner>();
+  App app;
+  app.get("/", [owner] { return "hello"; });
+  server = serve(app);
+  owner->server = &*server;
+  SUBCASE("by a stop") {
+    app = App();
+    owner.reset();
+    server->stop();
+  }
+  SUBCASE("by a swap") {
+    app = App();
+    owner.reset();
+    server->swap(hello_app());
+    CHECK(!server->is_running());
+  }
+}
+
 TEST_CASE("[threads] who quiesces a server that is stopped is told") {
   Flag has_begun;
   App app = hello_app();
@@ -254,12 +297,18 @@ TEST_CASE("[threads] who quiesces a server that is stopped is told") {
   BlockingClient idle(server.port());
   idle.get("/");
   CHECK(idle.read_until("hello"));
-  std::atomic<bool> was_quiet = true;
-  std::thread thread([&] { was_quiet = server.quiesce(20s); });
+  std::atomic<bool> was_told = false;
+  std::thread thread([&] {
+    try {
+      server.quiesce(20s);
+    } catch (const Error& error) {
+      was_told = error.kind() == ErrorKind::State;
+    }
+  });
   CHECK(idle.read_to_end());
   const StopReport report = server.stop({1ms, 1ms, 1ms, true});
   thread.join();
-  CHECK(!was_quiet);
+  CHECK(was_told);
   REQUIRE(report.held_up.size() == 1);
   CHECK(report.held_up[0].starts_with("GET /slow (0."));
 }
