@@ -6,6 +6,7 @@
 
 #include "http1/field_line.h"
 #include "outrider/error.h"
+#include "server/fork.h"
 #include "server/own_thread.h"
 #include "server/sockets.h"
 
@@ -90,9 +91,12 @@ std::shared_ptr<ServerState> ServerState::start(Config config, std::unique_ptr<A
   state->lifecycle_.advance(State::Starting);
   state->make_threads();
   state->start_threads();
+  watch_fork(*state);
   state->log(LogLevel::Info, "serving at " + state->url_);
   return state;
 }
+
+ServerState::~ServerState() { forget_fork(*this); }
 
 void ServerState::make_threads() {
   std::vector<std::vector<net::BoundSocket>> sockets = bind_sockets(config_);
@@ -154,14 +158,24 @@ void ServerState::tell_stopped() const noexcept {
   }
 }
 
+void ServerState::abandon() {
+  if (!is_abandoned_.exchange(true)) close_sockets_at(addresses_);
+}
+
 bool ServerState::is_running() const {
+  if (is_abandoned_) return false;
   const std::lock_guard lock(mutex_);
   return threads_left_ > 0;
+}
+
+void ServerState::check_running() const {
+  if (!is_running()) throw Error(ErrorKind::State, "the server doesn't run");
 }
 
 bool ServerState::is_own_thread() const { return current_server == this; }
 
 void ServerState::request_stop(const StopPolicy& policy) {
+  if (is_abandoned_) return;
   {
     const std::lock_guard lock(mutex_);
     if (lifecycle_.advance(State::Draining)) stop_began_ = std::chrono::steady_clock::now();
@@ -170,8 +184,9 @@ void ServerState::request_stop(const StopPolicy& policy) {
 }
 
 bool ServerState::quiesce(std::chrono::milliseconds timeout) {
+  check_running();  // in a forked child, nobody is there to give the lock back
   const std::lock_guard one_at_a_time(changing_);
-  if (!is_running()) throw Error(ErrorKind::State, "the server doesn't run: there is nothing to quiesce");
+  check_running();
   // Shared with the loops, which may come to it after this call has given up.
   struct Waiter {
     std::mutex mutex;
@@ -201,8 +216,9 @@ bool ServerState::quiesce(std::chrono::milliseconds timeout) {
 
 StopReport ServerState::swap(std::unique_ptr<ApplicationSource> source, const StopPolicy& policy) {
   std::unique_ptr<ApplicationSource> before;  // destroyed without the lock: what handlers own may call the server
+  check_running();
   const std::lock_guard one_at_a_time(changing_);
-  if (!is_running()) throw Error(ErrorKind::State, "the server doesn't run: there is nothing to put an app into");
+  check_running();
   const auto began = std::chrono::steady_clock::now();
   struct Waiter {
     std::mutex mutex;
@@ -232,6 +248,7 @@ StopReport ServerState::swap(std::unique_ptr<ApplicationSource> source, const St
 }
 
 StopReport ServerState::wait() {
+  if (is_abandoned_) return {};
   std::unique_lock lock(mutex_);
   const auto is_over = [this] { return threads_left_ == 0; };
   if (!ended_.wait_for(lock, kHeldUpAfter, is_over)) {

@@ -27,6 +27,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
  public:
   /// Returns a server that accepts connections. Throws Error; then nothing is left.
   static std::shared_ptr<ServerState> start(Config config, std::unique_ptr<ApplicationSource> source);
+  ~ServerState();
   ServerState(const ServerState&) = delete;
   ServerState& operator=(const ServerState&) = delete;
 
@@ -47,6 +48,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   /// of its exchanges. Not on one of the threads.
   StopReport swap(std::unique_ptr<ApplicationSource> source, const StopPolicy& policy);
   const Config& config() const { return config_; }
+  /// In a forked child: the threads are the parent's. This is a stopped server from now on, its sockets closed.
+  void abandon();
   /// `callback` is called once, on some thread, when all loops have ended; at once when they have.
   void on_end(std::function<void()> callback);
 
@@ -56,6 +59,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   void make_threads();
   void start_threads();
   void on_thread_end(const StopReport& report, std::exception_ptr failure);
+  void check_running() const;
   void join_all();
   void destroy_sources();
   void tell_who_is_deaf() const;
@@ -77,6 +81,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   StopReport report_;
   std::vector<std::function<void()>> callbacks_;
 
+  std::atomic<bool> is_abandoned_ = false;
   std::atomic<bool> has_failed_ = false;  // to start
   std::mutex changing_;                   // one quiesce() or swap() at a time
   std::once_flag joined_;

@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -196,65 +198,6 @@ TEST_CASE("[threads] a stop tells an open stream at once, which then ends in ord
   }
 }
 
-TEST_CASE("[threads] quiesce waits for what runs, closes what is idle, and goes on") {
-  Flag has_begun;
-  std::atomic<bool> may_end = false;
-  std::atomic<bool> has_ended = false;
-  App app = hello_app();
-  app.get("/slow", [&](Request& request) -> Task<std::string> {
-    has_begun.set();
-    while (!may_end) co_await request.sleep(1ms);
-    has_ended = true;
-    co_return "slow";
-  });
-  Server server = serve(app, {.threads = 2});
-  CHECK(server.quiesce());
-  std::vector<BlockingClient> idle;
-  for (int i = 0; i < 8; ++i) {
-    idle.emplace_back(server.port());
-    idle.back().get("/");
-    CHECK(idle.back().read_until("hello"));
-  }
-  BlockingClient busy(server.port());
-  busy.get("/slow");
-  has_begun.wait();
-  CHECK(!server.quiesce(1ms));  // and it has gone on
-  CHECK(answers(server.port()));
-  for (BlockingClient& client : idle) CHECK(client.read_to_end());
-
-  BlockingClient idle_again(server.port());
-  idle_again.get("/");
-  CHECK(idle_again.read_until("hello"));
-  std::atomic<bool> was_quiet = false;
-  std::thread thread([&] { was_quiet = server.quiesce(20s) && has_ended; });
-  CHECK(idle_again.read_to_end());  // held from now on
-  BlockingClient waiting(server.port());
-  waiting.get("/");
-  may_end = true;
-  thread.join();
-  CHECK(was_quiet);
-  CHECK(waiting.read_until("hello"));
-  CHECK(busy.read_until("slow"));
-  CHECK(busy.received().find("connection: close\r\n") != std::string::npos);
-  server.stop();
-  CHECK_THROWS_AS(server.quiesce(), Error);
-}
-
-TEST_CASE("[threads] quiesce cuts no connection that has still to send its first request, or sends it") {
-  Server server = serve(hello_app());
-  CHECK(server.quiesce(0ms));
-  BlockingClient fresh(server.port());
-  BlockingClient begun(server.port());
-  begun.send("GET / HT");
-  CHECK(answers(server.port()));  // they have been accepted by now
-  CHECK(server.quiesce(std::chrono::milliseconds::max()));
-  fresh.get("/");
-  begun.send("TP/1.1\r\nhost: a\r\n\r\n");
-  CHECK(fresh.read_until("hello"));
-  CHECK(begun.read_until("hello"));
-  CHECK(fresh.received().find("connection: close") == std::string::npos);
-}
-
 TEST_CASE("[threads] what handlers own may call the server while it is destroyed") {
   struct Owner {
     Server* server;
@@ -281,36 +224,6 @@ TEST_CASE("[threads] what handlers own may call the server while it is destroyed
     server->swap(hello_app());
     CHECK(!server->is_running());
   }
-}
-
-TEST_CASE("[threads] who quiesces a server that is stopped is told") {
-  Flag has_begun;
-  App app = hello_app();
-  app.get("/slow", [&](Request& request) -> Task<void> {
-    has_begun.set();
-    co_await request.sleep(1h);
-  });
-  Server server = serve(app);
-  BlockingClient busy(server.port());
-  busy.get("/slow");
-  has_begun.wait();
-  BlockingClient idle(server.port());
-  idle.get("/");
-  CHECK(idle.read_until("hello"));
-  std::atomic<bool> was_told = false;
-  std::thread thread([&] {
-    try {
-      server.quiesce(20s);
-    } catch (const Error& error) {
-      was_told = error.kind() == ErrorKind::State;
-    }
-  });
-  CHECK(idle.read_to_end());
-  const StopReport report = server.stop({1ms, 1ms, 1ms, true});
-  thread.join();
-  CHECK(was_told);
-  REQUIRE(report.held_up.size() == 1);
-  CHECK(report.held_up[0].starts_with("GET /slow (0."));
 }
 
 TEST_CASE("[threads] a handler that ignores everything is cut off by the last deadline, and ends") {
@@ -587,98 +500,6 @@ TEST_CASE("callbacks that throw harm nobody") {
   const Server server = serve(app, config);
   CHECK(answers(server.port(), "/throws", "500"));
   CHECK(answers(server.port()));
-}
-
-TEST_CASE("a peer that hangs up in the middle of a response doesn't end the process") {
-  struct sigaction before {};
-  struct sigaction deadly {};
-  deadly.sa_handler = SIG_DFL;
-  ::sigaction(SIGPIPE, &deadly, &before);
-  App app = hello_app();
-  app.get("/large", [] { return std::string(10'000'000, 'x'); });
-  {
-    const Server server = serve(app);
-    for (int i = 0; i < 20; ++i) {
-      BlockingClient client(server.port());
-      client.get("/large");
-      client.get("/large");
-      client.read_until("xxx");
-    }
-    CHECK(answers(server.port()));
-  }
-  struct sigaction after {};
-  ::sigaction(SIGPIPE, &before, &after);
-  CHECK((after.sa_handler == SIG_DFL));  // the server blocked it in its own threads, and left the process alone
-}
-
-TEST_CASE("run() serves until a signal and restores what it handled") {
-  struct sigaction before {};
-  ::sigaction(SIGTERM, nullptr, &before);
-  for (const int signal : {SIGTERM, SIGINT}) {
-    const auto on_ready = [&](Server& server) {
-      CHECK(answers(server.port()));
-      ::kill(::getpid(), signal);
-    };
-    const StopReport report = run(hello_app(), {.on_ready = on_ready});
-    CHECK(report.aborted == 0);
-  }
-  struct sigaction after {};
-  ::sigaction(SIGTERM, nullptr, &after);
-  CHECK((after.sa_handler == before.sa_handler));
-}
-
-TEST_CASE("[threads] on_ready and on_stop are called once each, and what they throw hurts nobody") {
-  std::vector<std::string> calls;
-  Config config;
-  config.threads = 3;
-  config.on_ready = [&](Server& server) { calls.push_back(answers(server.port()) ? "ready" : "deaf"); };
-  config.on_stop = [&](const StopReport& report) {
-    calls.push_back(report.to_string().substr(0, 7));
-    throw std::runtime_error("nobody hears this");
-  };
-  serve(hello_app(), config).stop();
-  CHECK(calls == std::vector<std::string>{"ready", "stopped"});
-
-  uint16_t port = 0;
-  config.on_ready = [&](Server& server) {
-    port = server.port();
-    throw std::runtime_error("not today");
-  };
-  CHECK_THROWS_WITH(serve(hello_app(), config), "not today");
-  CHECK(!answers(port));
-  CHECK(calls.size() == 3);
-}
-
-TEST_CASE("a second signal doesn't wait for what the first one waits for") {
-  App app;
-  app.get("/", [](Request& request) -> Task<std::string> {
-    ::kill(::getpid(), SIGTERM);
-    co_await request.sleep(30ms);
-    ::kill(::getpid(), SIGTERM);
-    co_await request.sleep(1h);
-    co_return "";
-  });
-  std::optional<BlockingClient> client;
-  const auto on_ready = [&](Server& server) { client.emplace(server.port()).get("/"); };
-  const StopReport report = run(app, {.on_ready = on_ready});
-  CHECK(report.elapsed < 10s);
-  CHECK(report.completed == 0);
-}
-
-TEST_CASE("run() ends when a handler stops the server, and only one at a time handles signals") {
-  App app;
-  std::string refused;
-  app.get("/", [&](Request& request) {
-    try {
-      run(hello_app());
-    } catch (const Error& error) {
-      refused = error.what();
-    }
-    request.stop_server(StopPolicy::immediate());
-    return "stopping";
-  });
-  run(app, {.on_ready = [](Server& server) { CHECK(answers(server.port(), "/", "stopping")); }});
-  CHECK(refused == "run() is under way in another thread; use serve() for further servers");
 }
 
 }  // namespace
