@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextvars
 import dataclasses
 import inspect
 import threading
@@ -22,6 +21,9 @@ from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
 
 T = TypeVar("T")
+
+# For an event loop that isn't blocked to come to what it is asked for.
+_LOOP_SECONDS = 0.5
 
 
 class Beside(Handle):
@@ -53,9 +55,10 @@ class Beside(Handle):
         finally:
             self._calls.discard(future)
 
-    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Runs a coroutine on the server's event loop and returns its result. Otherwise as ``call()``; when the
-        server stops, the coroutine is cancelled and this raises ``StateError``."""
+        server stops, the coroutine is cancelled and this raises ``StateError``. After ``timeout`` seconds, and when
+        this call is interrupted, the coroutine is cancelled; the former raises ``TimeoutError``."""
         if not asyncio.iscoroutine(coroutine):
             hint = f"; call it: {_name(coroutine)}()" if inspect.iscoroutinefunction(coroutine) else ""
             raise TypeError(f"{coroutine!r} is no coroutine{hint}")
@@ -68,25 +71,31 @@ class Beside(Handle):
             coroutine.close()
             raise
         try:
-            return future.result()
+            return future.result(timeout)
+        except concurrent.futures.TimeoutError:
+            if future.done():
+                raise  # the coroutine's own
+            raise TimeoutError(f"the coroutine has not ended in {timeout} s") from None
         except concurrent.futures.CancelledError:
             if self._run is run and self._state is State.READY:
                 raise  # it cancelled itself
             raise StateError("the server stopped while the coroutine ran") from None
         finally:
             self._calls.discard(future)
+            future.cancel()
 
     def quiesce(self, timeout: float = 5.0) -> None:
         """Waits until no exchange is running, nor a task behind one, and closes idle connections; then goes on.
 
         New connections wait meanwhile, so that nothing is lost: what a test does before it resets its database.
-        Raises ``TimeoutError``, naming what is still running after ``timeout`` seconds; the server goes on then as
-        well. Otherwise as ``run_coroutine()``.
+        A connection that hasn't had a request yet waits as well. Raises ``TimeoutError``, naming what is still running
+        after ``timeout`` seconds; the server goes on then as well. Calls of this, ``swap()`` and ``restart()`` take
+        turns. Otherwise as ``run_coroutine()``.
         """
         if self._child is not None:
-            self._ask("quiesce", timeout=timeout)
+            self._ask("quiesce", patience=timeout + _LOOP_SECONDS, timeout=timeout)
         else:
-            self._on_service(lambda service: service.quiesce(timeout))
+            self._on_service(lambda service: service.quiesce(timeout), timeout + _LOOP_SECONDS)
 
     def swap(
         self,
@@ -111,7 +120,7 @@ class Beside(Handle):
             chosen = {"app": app, "factory": factory, "factory_arguments": factory_arguments}
             report = self._ask("swap", **chosen, policy=policy)
         else:
-            target, context = load_app(app, factory, factory_arguments), contextvars.copy_context()
+            target, context = load_app(app, factory, factory_arguments), self._new_context()
             report = self._on_service(lambda service: service.swap(target, context, policy or StopPolicy()))
         self.config = config
         return report
@@ -128,13 +137,14 @@ class Beside(Handle):
             report: StopReport = self._ask("restart", policy=policy)
             return report
         config = self.config
-        target, context = load_app(config.app, config.factory, config.factory_arguments), contextvars.copy_context()
+        target, context = load_app(config.app, config.factory, config.factory_arguments), self._new_context()
         return self._on_service(lambda service: service.restart(target, context, policy or StopPolicy()))
 
-    def _on_service(self, make: Callable[[Service], Coroutine[Any, Any, T]]) -> T:
+    def _on_service(self, make: Callable[[Service], Coroutine[Any, Any, T]], timeout: float | None = None) -> T:
+        self._check_outside()
         self._running_loop()
         assert self._service is not None
-        return self.run_coroutine(make(self._service))
+        return self.run_coroutine(make(self._service), timeout)
 
     def wait(self, timeout: float | None = None) -> StopReport:
         """Waits until the server has stopped, whoever stops it; returns the report.
@@ -142,8 +152,7 @@ class Beside(Handle):
         Raises ``TimeoutError`` when it still runs after ``timeout`` seconds, what ``start()`` raised when it failed,
         ``StateError`` on the server's own event loop.
         """
-        if self._loop is not None and threading.current_thread() is self._loop_thread():
-            raise StateError("this is the server's event loop: it would wait for itself")
+        self._check_outside()
         run = self._run
         if not self._wait_over(run, timeout):
             raise TimeoutError(f"the server is {self._state.value} after {timeout} s")
@@ -156,10 +165,11 @@ class Beside(Handle):
         It is called in the calling thread: at once, and after each exchange. Raises ``TimeoutError`` after
         ``timeout`` seconds, ``StateError`` when the server isn't running any more, and what ``predicate`` raises.
         """
-        if self._service is None:
-            raise StateError(f"the server is {self._state.value}: nothing will happen there")
         run = self._run
-        self.call(self._service.watch_exchanges)
+        if self._child is not None:
+            self._ask("watch_exchanges")
+        else:
+            self._watch_exchanges()
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             seen = self._exchanges_seen
@@ -175,7 +185,16 @@ class Beside(Handle):
                         raise TimeoutError(f"what was waited for did not come in {timeout} s")
                     self._changed.wait(left)
 
+    def _watch_exchanges(self, listener: Callable[[], None] | None = None) -> None:
+        service = self._service
+        if service is None:
+            raise StateError(f"the server is {self._state.value}: nothing will happen there")
+        self._listener = listener or self._listener
+        self.call(service.watch_exchanges)
+
     def _on_exchange(self) -> None:
+        if self._listener is not None:
+            self._listener()
         with self._changed:
             self._exchanges_seen += 1
             self._changed.notify_all()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import inspect
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from outrider._logs import LEVELS
+from outrider._stop import SECONDS_MAX
 from outrider._uvicorn_options import take_uvicorn_options
 
 LIFESPANS = ("auto", "on", "off")
@@ -107,6 +109,9 @@ class Config:
             raise ValueError(f"host={self.host!r} is an IPv6 address in a URL's brackets: leave them out")
         if self.factory_arguments is not None and not self.factory:
             raise ValueError("factory_arguments are given, but not factory=True: nothing would be called with them")
+        for name in ("on_ready", "on_stop"):
+            if inspect.iscoroutinefunction(getattr(self, name)):
+                raise TypeError(f"{name}={getattr(self, name)!r} is a coroutine function: nobody would await it")
         if self.isolation == "process":
             _check_tellable(self)
         if self.uds is not None and self.fd is not None:
@@ -150,7 +155,8 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
         raise TypeError(f"{spec.name}={value!r} ({type(value).__name__}) must be {wanted}{hint}")
     if isinstance(value, (int, float)) and not isinstance(value, bool) and spec.name != "log_level":
         least = spec.metadata.get("least", 0)
-        if not (least <= value < math.inf):
+        most = SECONDS_MAX if "float" in names else math.inf
+        if not (least <= value < math.inf and value <= most):
             raise ValueError(f"{spec.name}={value!r} must be a number of at least {least}")
     choices = spec.metadata.get("choices")
     if choices and isinstance(value, str) and value not in choices:

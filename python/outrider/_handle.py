@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
 import socket
 import threading
 import time
@@ -24,6 +25,11 @@ from outrider._stop import StopPolicy, StopReport, check_policy
 
 # What Server.errors keeps: enough to see what happens, bounded whatever happens.
 ERRORS_MAX = 100
+
+
+# Which server's application runs here: set in the context of its lifespan, and so of all its requests, and of the
+# threads that those use (asyncio.to_thread(), a framework's pool for handlers that aren't coroutines).
+_serving: contextvars.ContextVar[Handle | None] = contextvars.ContextVar("outrider_serving", default=None)
 
 
 class RequestRecord(NamedTuple):
@@ -79,6 +85,7 @@ class Handle:
         self._stop_began = 0.0
         self._calls: set[concurrent.futures.Future[Any]] = set()
         self._exchanges_seen = 0
+        self._listener: Callable[[], None] | None = None  # of exchanges
         self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown, config.timeout_lifespan)
         self._force_exit = False
         self._saved_level: int | None = None
@@ -153,7 +160,9 @@ class Handle:
     def _fail(self, error: BaseException) -> BaseException:
         """Records that the start failed; returns what is to be raised."""
         failure = error
-        if isinstance(error, Exception) and not isinstance(error, (StartError, StoppedEarly)):
+        if isinstance(error, asyncio.CancelledError):
+            failure = StoppedEarly("the start was cancelled")
+        elif isinstance(error, Exception) and not isinstance(error, (StartError, StoppedEarly)):
             failure = StartError(f"the server could not start: {type(error).__name__}: {error}")
             failure.__cause__ = error
         if self._engine is not None:
@@ -164,8 +173,8 @@ class Handle:
             if isinstance(error, LifespanError):
                 self._run.report = StopReport(lifespan="failed", lifespan_error=error)
             self._loop = self._stop_event = self._stop_policy = None
-            self._set_state(State.STOPPED if isinstance(error, StoppedEarly) else State.FAILED)
-        return failure
+            self._set_state(State.STOPPED if isinstance(failure, StoppedEarly) else State.FAILED)
+        return error if isinstance(error, asyncio.CancelledError) else failure
 
     def _set_state(self, state: State) -> None:
         self._state = state
@@ -195,9 +204,26 @@ class Handle:
             self._errors.append(error)
             logger.error("%s=%r failed", name, function, exc_info=error)
 
-    def _ask(self, what: str, **arguments: Any) -> Any:
+    def _ask(self, what: str, *, patience: float | None = None, **arguments: Any) -> Any:
         """The result of a method of the server in its own process, whose handle knows how."""
         raise NotImplementedError
+
+    def _on_exchange(self) -> None:
+        raise NotImplementedError
+
+    def _new_context(self) -> contextvars.Context:
+        """For a lifespan: the caller's, which every request will have a copy of."""
+        context = contextvars.copy_context()
+        context.run(_serving.set, self)
+        return context
+
+    def _is_inside(self) -> bool:
+        """The caller belongs to the server's application, or is its event loop: waiting would be for itself."""
+        return _serving.get() is self or (self._loop is not None and threading.current_thread() is self._loop_thread())
+
+    def _check_outside(self) -> None:
+        if self._is_inside():
+            raise StateError("this is a handler of the server, or its event loop: it would wait for itself")
 
     def _loop_thread(self) -> threading.Thread | None:
         return self._run.thread if self._run.thread is not None else self._foreground_thread()

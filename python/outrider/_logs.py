@@ -7,6 +7,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 logger = logging.getLogger("outrider")
 access_logger = logging.getLogger("outrider.access")
@@ -23,13 +24,18 @@ def set_level(level: str | int | None) -> int | None:
     return previous
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Whatever the application has done to stderr: the server goes on."""
+
+
 @contextlib.contextmanager
 def to_stderr() -> Iterator[None]:
     """Makes the logger ``outrider`` write to stderr for a while, unless the program has set up logging itself."""
     if logger.handlers or logging.getLogger().handlers:
         yield
         return
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     previous = logger.level
     logger.addHandler(handler)

@@ -84,6 +84,8 @@ class Child:
         self._output = bytearray()
         self._answers: dict[int, concurrent.futures.Future[Any]] = {}
         self._questions = itertools.count()
+        self._is_ready = False
+        self._has_ended = threading.Event()
         self._reader: threading.Thread | None = None
         if self._process.stdout is not None:
             self._reader = threading.Thread(target=self._drain, args=(self._process.stdout,), daemon=True)
@@ -109,15 +111,15 @@ class Child:
     def output(self) -> str:
         return bytes(self._output).decode("utf-8", "replace")
 
-    def ask(self, what: str, arguments: Message) -> Any:
+    def ask(self, what: str, arguments: Message, timeout: float | None = None) -> Any:
         """The result of the server's method of that name over there. Raises what it raised, ``StateError`` when the
-        process has ended."""
+        process has ended, ``TimeoutError`` when there is no answer after ``timeout`` seconds."""
         number, future = next(self._questions), concurrent.futures.Future[Any]()
         self._answers[number] = future
-        if not self._watcher.is_alive():
+        if self._has_ended.is_set():
             self._end_questions()
         self._send({"ask": what, "number": number, "arguments": arguments})
-        return future.result()
+        return future.result(timeout)
 
     def answer(self, number: int, result: Any, error: Exception | None) -> None:
         future = self._answers.pop(number, None)
@@ -136,13 +138,16 @@ class Child:
     def stop(self, policy: StopPolicy) -> None:
         """Graceful by the policy, then terminated, then killed, with all that it started; returns when it is gone."""
         self.request_stop(policy)
-        seconds = policy.grace + policy.disconnect + policy.cancel + policy.lifespan + _END_SECONDS
-        for number, patience in ((None, seconds), (signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, None)):
+        # What isn't ready has no requests and no lifespan to shut down.
+        stages = policy.grace + policy.disconnect + policy.cancel + policy.lifespan if self._is_ready else 0.0
+        patiences = ((None, stages + _END_SECONDS), (signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, None))
+        for number, patience in patiences:
             if number is not None:
-                self._signal(number)
-            self._watcher.join(patience)
-            if not self._watcher.is_alive():
-                return
+                self.signal(number)
+            # Not by joining the watcher: a join that Ctrl-C interrupts takes the thread for ended ever after (3.11).
+            if self._has_ended.wait(patience):
+                break
+        self._watcher.join()
 
     def abandon(self) -> None:
         """In a forked child: lets go of the pipe by which the process knows that we are there."""
@@ -153,7 +158,8 @@ class Child:
             self._control.write(json.dumps(message) + "\n")  # in one piece: several threads may stop the server
             self._control.flush()
 
-    def _signal(self, number: int) -> None:
+    def signal(self, number: int) -> None:
+        """To it and what it started, but for what has made itself a session of its own."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
@@ -167,23 +173,28 @@ class Child:
     def _read_reports(self) -> None:
         with self._report:
             for line in self._report:
-                with contextlib.suppress(json.JSONDecodeError):  # it was killed in the middle of a line
-                    self._on_message(json.loads(line))
+                try:
+                    message = json.loads(line)
+                except json.JSONDecodeError:
+                    return  # it was killed in the middle of a line
+                self._is_ready = self._is_ready or "ready" in message
+                self._on_message(message)
 
     def _watch(self) -> None:
         code = self._process.wait()
-        self._signal(signal.SIGKILL)  # what it started and left behind, which may hold our pipes open
+        self.signal(signal.SIGKILL)  # what it started and left behind, which may hold our pipes open
         self._reports.join(_END_SECONDS)
         if self._reader is not None:
             self._reader.join(_END_SECONDS)
         with contextlib.suppress(BrokenPipeError):
             self._control.close()
         self._on_end(code, self.output)
+        self._has_ended.set()
         self._end_questions()
 
 
-def describe_end(code: int, output: str) -> str:
+def describe_end(code: int, output: str, when: str = "") -> str:
     """How the process ended, and the last of what it said."""
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
     tail = "".join(output.splitlines(keepends=True)[-10:]).strip()
-    return f"the server's process {how}" + (f"; the last of its output:\n{tail}" if tail else "")
+    return f"the server's process {how}{when}" + (f"; the last of its output:\n{tail}" if tail else "")

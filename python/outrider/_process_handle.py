@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import socket
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from outrider._exceptions import ProcessError, StartError, StateError
@@ -18,12 +22,12 @@ from outrider._stop import StopPolicy, StopReport
 class ProcessHandle(Handle):
     """Mixed into ``Server``."""
 
-    def _start_process(self) -> Run:
+    def _start_process(self, sockets: Sequence[socket.socket] | None) -> Run:
         run = self._begin_run()
         self._restarts = 0
         try:
             check_importable(self.config)
-            self._bind(self._sockets)
+            self._bind(self._sockets if sockets is None else sockets)
             self._start_child()
         except BaseException as error:
             failure = self._fail(error)
@@ -48,6 +52,9 @@ class ProcessHandle(Handle):
             elif "report" in message:
                 self._run.report = to_report(message["report"])
                 self._records = [RequestRecord(*record) for record in message["requests"]]
+                self._errors.extend(to_error(error) for error in message["errors"])
+            elif "exchange" in message:
+                self._on_exchange()
 
     def _on_child_end(self, code: int, output: str) -> None:
         run = self._run
@@ -55,13 +62,19 @@ class ProcessHandle(Handle):
             is_silent = run.failure is None and run.report is None
             has_crashed = is_silent and self._stop_policy is None
             self._child_output, self._child = output, None
-            if has_crashed and self._replace_child(describe_end(code, output)):
-                return
             if has_crashed:
-                run.failure = run.failure or self._describe_crash(describe_end(code, output))
-                run.report = StopReport(lifespan="killed", lifespan_error=run.failure)
+                crash = self._describe_crash(code, output)
+                if isinstance(crash, ProcessError):
+                    self._errors.append(crash)
+                    logger.error("%s", crash)
+                    if self._replace_child(crash):
+                        return
+                run.failure = run.failure or crash
+                run.report = StopReport(lifespan="killed", lifespan_error=crash)
             elif is_silent:
                 run.report = StopReport(lifespan="killed")
+            if run.report is not None and self._stop_began:
+                run.report = dataclasses.replace(run.report, elapsed=time.perf_counter() - self._stop_began)
         assert self._engine is not None
         self._engine.close()
         with self._changed:
@@ -69,25 +82,23 @@ class ProcessHandle(Handle):
             self._set_state(State.FAILED if run.failure is not None else State.STOPPED)
         self._tell_stopped(run)
 
-    def _describe_crash(self, text: str) -> ProcessError | StartError:
+    def _describe_crash(self, code: int, output: str) -> ProcessError | StartError:
         if self._state is State.STARTING and not self._restarts:
-            return StartError(f"{text}\nbefore it was ready")
-        return ProcessError(text)
+            return StartError(describe_end(code, output, " before it was ready"))
+        return ProcessError(describe_end(code, output))
 
-    def _replace_child(self, text: str) -> bool:
+    def _replace_child(self, crash: ProcessError) -> bool:
         """Starts a new process in the place of one that crashed, as often as the options allow. The connections that
         come meanwhile wait: the socket is ours."""
-        is_first_start = self._state is State.STARTING and not self._restarts
-        if is_first_start or self._restarts == self.config.process_restarts:
+        if self._restarts == self.config.process_restarts:
             return False
         self._restarts += 1
-        self._errors.append(ProcessError(text))
-        logger.error("%s\nit is started again (%d of %d)", text, self._restarts, self.config.process_restarts)
+        logger.info("the server's process is started again (%d of %d)", self._restarts, self.config.process_restarts)
         self._set_state(State.STARTING)
         try:
             self._start_child()
         except Exception as error:
-            self._run.failure = ProcessError(f"{text}\nand it can't be started again: {error}")
+            self._run.failure = ProcessError(f"{crash}\nand it can't be started again: {error}")
             self._run.failure.__cause__ = error
             return False
         return True
@@ -106,12 +117,17 @@ class ProcessHandle(Handle):
         child = self._child
         return child.output if child is not None else self._child_output
 
-    def _ask(self, what: str, **arguments: Any) -> Any:
+    def _ask(self, what: str, *, patience: float | None = None, **arguments: Any) -> Any:
         child = self._child
         if child is None or self._state is not State.READY:
             raise StateError(f"the server is {self._state.value}: it can't be asked for {what}") from self._run.failure
         policy = arguments.get("policy")
         if isinstance(policy, StopPolicy):
             arguments["policy"] = dataclasses.asdict(policy)
-        result = child.ask(what, arguments)
+        try:
+            result = child.ask(what, arguments, patience)
+        except concurrent.futures.TimeoutError as error:
+            if str(error):
+                raise  # raised there
+            raise TimeoutError(f"the server's process has not answered in {patience} s: is it blocked?") from None
         return to_report(result) if isinstance(result, dict) else result

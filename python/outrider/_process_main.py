@@ -3,7 +3,8 @@
 
 The two arguments of ``main()`` are descriptors. CONTROL brings JSON lines: first what to serve, then perhaps
 ``{"stop": policy}`` and ``{"ask": method}``; when it ends, the parent has gone, however it went, and the server stops.
-REPORT takes JSON lines: ``{"ready": true}``, ``{"failed": ...}``, ``{"answer": ...}``, ``{"report": ...}``.
+REPORT takes JSON lines: ``{"ready": true}``, ``{"failed": ...}``, ``{"answer": ...}``, ``{"exchange": true}``,
+``{"report": ...}``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import json
 import os
 import socket
+import sys
 import threading
 from typing import Any, TextIO
 
@@ -23,6 +25,7 @@ _ORPHAN_SECONDS = 10.0
 
 def main(arguments: list[str]) -> int:
     control_fd, report_fd = map(int, arguments)
+    del sys.argv[1:]  # which are none of the application's
     for fd in (control_fd, report_fd):
         os.set_inheritable(fd, False)
     control = open(control_fd, encoding="utf-8")  # noqa: SIM115 - until the process ends
@@ -44,7 +47,8 @@ def main(arguments: list[str]) -> int:
     except BaseException as error:
         _send(report, {"failed": from_error(error)})
         return 3
-    _send(report, {"report": from_report(outcome), "requests": server.requests})
+    errors = [from_error(error) for error in server.errors]
+    _send(report, {"report": from_report(outcome), "requests": server.requests, "errors": errors})
     return 0
 
 
@@ -73,8 +77,15 @@ def _answer(server: Any, message: dict[str, Any], report: TextIO) -> None:
         arguments["policy"] = StopPolicy(**arguments["policy"])
     answer: dict[str, Any] = {"number": message["number"]}
     try:
-        result = server.requests if message["ask"] == "requests" else getattr(server, message["ask"])(**arguments)
-        answer["result"] = from_report(result) if isinstance(result, StopReport) else result
+        if message["ask"] == "requests":
+            answer["result"] = server.requests
+        elif message["ask"] == "errors":
+            answer["result"] = [from_error(error) for error in server.errors]
+        elif message["ask"] == "watch_exchanges":
+            server._watch_exchanges(lambda: _send(report, {"exchange": True}))
+        else:
+            result = getattr(server, message["ask"])(**arguments)
+            answer["result"] = from_report(result) if isinstance(result, StopReport) else result
     except BaseException as error:
         answer["error"] = from_error(error)
     _send(report, {"answer": answer})

@@ -18,12 +18,13 @@ from types import TracebackType
 
 from outrider._beside import Beside
 from outrider._cancellation import outlast
-from outrider._exceptions import ProcessError, StateError, StoppedEarly
+from outrider._exceptions import LifespanError, ProcessError, StateError, StoppedEarly
 from outrider._handle import RequestRecord, Run
 from outrider._importer import load_app
 from outrider._logs import logger, set_level
 from outrider._loops import check_can_run, loop_factory
 from outrider._process_handle import ProcessHandle
+from outrider._process_messages import to_error
 from outrider._service import Service, close_loop_resources
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
@@ -53,18 +54,30 @@ class Server(UvicornNames, Beside, ProcessHandle):
         if self.config.isolation == "none":
             raise StateError("a server with isolation='none' runs on the caller's event loop: use 'async with'")
         is_process = self.config.isolation == "process"
-        run = self._start_process() if is_process else self._begin_start(self._sockets)
+        run = self._start_process(self._sockets) if is_process else self._begin_start(self._sockets)
         _started.add(self)
         try:
-            if not is_process:
-                self._start_thread(run)
+            if is_process:
+                return self._wait_process(run)
+            self._start_thread(run)
             return self._wait_ready(run)
         except BaseException:
             self._stop_run(run)  # also when the wait itself was interrupted: nothing is left running
             raise
 
+    def _wait_process(self, run: Run) -> Server:
+        """The process sees to its startup itself, but not to code that blocks it."""
+        limit = self.config.start_timeout
+        try:
+            return self._wait_ready(run, limit + _INTERPRETER_SECONDS if limit else None)
+        except TimeoutError:
+            raise LifespanError(
+                f"the server's process is not ready after start_timeout={limit!r} seconds: importing the application, "
+                "or its startup, blocks"
+            ) from None
+
     def _start_thread(self, run: Run) -> None:
-        context = contextvars.copy_context()
+        context = self._new_context()
         # A daemon, and so are by default the threads that its application starts: Python doesn't wait for them when
         # the program ends, but calls _stop_all().
         thread = threading.Thread(
@@ -105,19 +118,32 @@ class Server(UvicornNames, Beside, ProcessHandle):
         raises, also where an event loop is running already; a stop before the application has started cancels its
         startup.
         """
-        run, factory = self._prepare_foreground(sockets)
-        context = contextvars.copy_context()
+        is_process = self.config.isolation == "process"
+        prepared = None if is_process else self._prepare_foreground(sockets)
+        context = self._new_context()
         is_main = threading.current_thread() is threading.main_thread()
         if is_main:
             config = self.config
             self._default_policy = StopPolicy.production(config.timeout_graceful_shutdown, config.timeout_lifespan)
             self.install_signal_handlers()
         try:
-            return self._run_loop(run, factory, context, is_foreground=True)
+            if prepared is None:
+                return self._run_process(sockets)
+            return self._run_loop(*prepared, context, is_foreground=True)
         except StoppedEarly:
-            return run.report or StopReport()
+            return self._run.report or StopReport()
         finally:
             self._restore_signal_handlers()
+
+    def _run_process(self, sockets: Sequence[socket.socket] | None) -> StopReport:
+        run = self._start_process(sockets)
+        _started.add(self)
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: run.is_over or self._stop_policy is not None)
+        finally:
+            self._stop_run(run)
+        return run.outcome()
 
     async def serve(self, sockets: Sequence[socket.socket] | None = None) -> StopReport:
         """Serves on the running event loop until ``should_exit`` or ``stop()``; returns the report.
@@ -125,12 +151,17 @@ class Server(UvicornNames, Beside, ProcessHandle):
         Cancelling it stops the server by its policy, cancelling it again at once; the cancellation goes on when it has
         stopped. Raises what ``start()`` raises.
         """
+        if self.config.isolation == "process":
+            return await outlast(asyncio.ensure_future(in_thread(lambda: self._run_process(sockets))), self._hurry_now)
         run = self._begin_start(self._sockets if sockets is None else sockets)
-        task = asyncio.create_task(self._main(run, contextvars.copy_context()), name="outrider")
+        task = asyncio.create_task(self._main(run, self._new_context()), name="outrider")
         try:
             return await outlast(task, lambda: self._hurry(run))
         except StoppedEarly:
             return run.report or StopReport()
+
+    def _hurry_now(self) -> None:
+        self._hurry(self._run)
 
     def _hurry(self, run: Run) -> None:
         self._request_stop(run, None if self._stop_policy is None else StopPolicy.immediate())
@@ -285,12 +316,13 @@ class Server(UvicornNames, Beside, ProcessHandle):
     def stop(self, policy: StopPolicy | None = None) -> StopReport:
         """Stops the server and returns what that did, when it is done: thread joined, sockets closed.
 
-        Idempotent, from any thread, in any state; every caller gets the report. On the server's own event loop (in
-        a handler) it can't wait: it asks for the stop, as ``request_stop()`` does, and returns a report whose
-        ``lifespan`` is ``"pending"``.
+        Idempotent, from any thread, in any state; every caller gets the report. In a handler, a coroutine or one
+        that a framework runs in a thread, it can't wait: it asks for the stop, as ``request_stop()`` does, and returns
+        a report whose ``lifespan`` is ``"pending"``. Raises ``StateError`` when the caller's event loop, which the
+        server runs on, isn't running.
         """
         check_policy(policy)
-        if self._loop is not None and threading.current_thread() is self._loop_thread():
+        if self._is_inside():
             self.request_stop(policy)
             return StopReport(lifespan="pending")
         with self._changed:
@@ -300,6 +332,9 @@ class Server(UvicornNames, Beside, ProcessHandle):
         return self._stop_run(run, policy)
 
     def _stop_run(self, run: Run, policy: StopPolicy | None = None) -> StopReport:
+        loop = self._loop
+        if not run.is_over and run.thread is None and loop is not None and not loop.is_running():
+            raise StateError("the event loop that the server runs on isn't running: it can't stop there")
         self._request_stop(run, policy)
         while not run.is_over and (child := self._child) is not None:
             child.stop(self._stop_policy or self._default_policy)
@@ -314,15 +349,19 @@ class Server(UvicornNames, Beside, ProcessHandle):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        # Ctrl-C in a stop that has long deadlines makes it hurry.
+        self.stop(self._default_policy if isinstance(error, KeyboardInterrupt) else None)
         self._tell_crash(error)
 
     def _tell_crash(self, error: BaseException | None) -> None:
         """A process that crashed is no secret: the end of the block tells it, unless something has already."""
         failure = self._run.failure
-        if error is None and isinstance(failure, ProcessError) and not self._has_told_failure:
-            self._has_told_failure = True
+        if not isinstance(failure, ProcessError) or self._has_told_failure:
+            return
+        self._has_told_failure = True
+        if error is None:
             raise failure
+        error.add_note(f"meanwhile, {failure}")
 
     async def __aenter__(self) -> Server:
         if self.config.isolation == "none":
@@ -345,7 +384,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
     async def _start_here(self) -> Server:
         ready = asyncio.Event()
         run = self._begin_start(self._sockets)
-        self._here = asyncio.create_task(self._main(run, contextvars.copy_context(), ready=ready), name="outrider")
+        self._here = asyncio.create_task(self._main(run, self._new_context(), ready=ready), name="outrider")
         waiter = asyncio.create_task(ready.wait())
         try:
             await asyncio.wait({self._here, waiter}, return_when=asyncio.FIRST_COMPLETED)
@@ -393,7 +432,10 @@ class Server(UvicornNames, Beside, ProcessHandle):
 
     @property
     def errors(self) -> list[BaseException]:
-        """The last exceptions that the application let out, oldest first (at most 100)."""
+        """The last exceptions that the application let out, oldest first (at most 100). Of a server in a process of
+        its own as ``ProcessError``, with the traceback as its cause."""
+        if self._state is State.READY and self._child is not None:
+            return [*self._errors, *map(to_error, self._ask("errors"))]
         return list(self._errors)
 
     @property
@@ -442,6 +484,9 @@ class Server(UvicornNames, Beside, ProcessHandle):
 
 # Servers that were started: stopped when the interpreter exits, so that their lifespan's shutdown runs.
 _started: weakref.WeakSet[Server] = weakref.WeakSet()
+
+# For a fresh interpreter to start, and to import what isn't blocking: start_timeout is the application's.
+_INTERPRETER_SECONDS = 5.0
 
 # Together they have so long for that. What is left runs code of the application that doesn't return to its event loop.
 _EXIT_SECONDS = 10.0

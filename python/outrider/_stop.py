@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+# More than anybody waits: thirty years.
+SECONDS_MAX = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +31,8 @@ class StopPolicy:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise TypeError(f"StopPolicy.{name}={value!r} ({type(value).__name__}) must be a number of seconds")
-            if not 0 <= value < math.inf:
-                raise ValueError(f"StopPolicy.{name}={value!r} must be a number of seconds, at least 0")
+            if not 0 <= value <= SECONDS_MAX:
+                raise ValueError(f"StopPolicy.{name}={value!r} must be a number of seconds from 0 to {SECONDS_MAX:.0e}")
 
     @classmethod
     def beside_program(cls, grace: float | None = None, lifespan: float | None = None) -> StopPolicy:

@@ -45,6 +45,9 @@ class UvicornNames(Handle):
         if value:
             self.request_stop()
             self.request_stop(StopPolicy.immediate())
+            child = self._child
+            if child is not None:
+                child.signal(signal.SIGKILL)
 
     def install_signal_handlers(self) -> None:
         """Called by ``run()`` in the main thread; override it to leave the signals alone."""

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "loop/loop.h"
 
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "base/check.h"
 #include "loop/mailbox.h"
@@ -18,9 +21,19 @@ constexpr int kStepRoundsMax = 64;
 // second one arms them); the bound keeps a flood of connections from holding the host's loop.
 constexpr int kPassesMax = 4;
 
+// libuv aborts when it is to close one of these, and the next descriptor gets the lowest free number. A program that
+// was started without one of them has nothing to lose.
+void open_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  }
+}
+
 }  // namespace
 
 Loop::Loop() : scratch_(new char[kScratchSize]) {
+  open_standard_descriptors();
   raw_.backend_fd = -1;
   const int status = uv_loop_init(&raw_);
   if (status != 0 && raw_.backend_fd >= 0) ::close(raw_.backend_fd);  // which libuv leaves open (1.44)

@@ -277,6 +277,61 @@ def test_what_a_callback_raises_is_logged_and_kept(caplog: pytest.LogCaptureFixt
     assert [record.getMessage()[:8] for record in caplog.records if record.levelname == "ERROR"] == ["on_stop="]
 
 
+def test_a_server_can_be_started_again_by_its_on_stop() -> None:
+    reports: list[outrider.StopReport] = []
+
+    def again(report: outrider.StopReport) -> None:
+        reports.append(report)
+        if len(reports) == 1:
+            server.start()
+
+    server = outrider.serve(hello, on_stop=again).start()
+    assert server.stop() is reports[0]
+    with WireClient(server) as client:
+        assert client.get().status == 200
+    server.stop()
+    assert len(reports) == 2
+
+
+def test_a_callback_that_nobody_would_await_is_refused() -> None:
+    async def on_ready(server: outrider.Server) -> None: ...
+
+    with pytest.raises(TypeError, match="nobody would await"):
+        outrider.serve(hello, on_ready=on_ready)
+
+
+def test_quiesce_and_run_coroutine_do_not_wait_for_a_blocked_loop() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def blocks(scope: Message, receive: Receive, send: Send) -> None:
+        begun.set()
+        may_end.wait(20)
+        await hello(scope, receive, send)
+
+    with outrider.serve(blocks, lifespan="off") as server, WireClient(server) as client:
+        client.send(GET)
+        assert begun.wait(10)
+        with pytest.raises(TimeoutError):
+            server.quiesce(0.01)
+        with pytest.raises(TimeoutError):
+            server.run_coroutine(asyncio.sleep(0), timeout=0.01)
+        may_end.set()
+        assert client.answer().body == b"hello"
+        server.quiesce()
+
+
+def test_quiesce_and_restart_cut_no_connection_whose_first_request_is_still_to_come() -> None:
+    with outrider.serve(hello) as server, WireClient(server) as fresh, WireClient(server) as begun:
+        begun.send(GET[:10])
+        with WireClient(server) as other:  # they have been accepted by now
+            assert other.get().status == 200
+        server.quiesce()
+        server.restart()
+        fresh.send(GET)
+        begun.send(GET[10:])
+        assert (fresh.answer().body, begun.answer().body) == (b"hello", b"hello")
+
+
 def test_on_stop_is_not_called_for_a_start_that_failed() -> None:
     calls: list[object] = []
     with pytest.raises(outrider.AppImportError):

@@ -86,6 +86,20 @@ def test_a_program_ends_whatever_goes_on(what: str, loop: str) -> None:
     assert done.stderr == stderr or (done.stderr == "" and what in ("a stream", "a response that nobody reads"))
 
 
+@pytest.mark.parametrize("closed", ["0", "1", "0, 1, 2"])
+def test_a_program_without_its_standard_descriptors_can_serve(closed: str) -> None:
+    done = run_script(
+        f"""
+for fd in ({closed},):
+    os.close(fd)
+with outrider.serve(app) as server:
+    is_answered = get(server.url) == b"hello"
+os._exit(7 if is_answered else 1)
+"""
+    )
+    assert done.status == 7
+
+
 @pytest.mark.parametrize("ends", ["await asyncio.sleep(1000)", "raise OSError('no goodbye')"])
 def test_a_program_ends_whatever_the_lifespans_shutdown_does(ends: str) -> None:
     done = run_script(

@@ -164,6 +164,92 @@ def test_a_replaced_process_that_does_not_start_up_ends_the_server(tmp_path: Pat
     assert server.state == "failed"
 
 
+def test_errors_and_wait_until_reach_into_the_process() -> None:
+    server = serve("apps.in_process:greet", factory=True, factory_arguments={"text": "hi"})
+    with server, WireClient(server) as client:
+        thread = threading.Thread(target=client.get)
+        thread.start()
+        assert server.wait_until(lambda: server.requests, 20)
+        thread.join()
+        assert client.get("/raise").status == 500
+        assert [str(error) for error in server.errors] == ["mine"]
+        assert "in greets" in str(server.errors[0].__cause__)
+    assert [str(error) for error in server.errors] == ["mine"]
+
+
+def test_a_crash_is_noted_on_what_the_block_raises_because_of_it(
+    eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ConnectionError) as caught, serve() as server:
+        with WireClient(server) as client:
+            client.send(b"GET /crash HTTP/1.1\r\nhost: a\r\n\r\n")
+            client.read_to_end()
+        eventually(lambda: server.state == "failed")
+        raise ConnectionError("refused")
+    assert "ended by SIGKILL" in caught.value.__notes__[0]
+    assert "ended by SIGKILL" in str(server.errors[0])
+    assert "ended by SIGKILL" in caplog.text
+
+
+def test_a_startup_that_blocks_the_process_has_the_start_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outrider._server._INTERPRETER_SECONDS", 0.0)
+    server = serve("apps.in_process:blocks", start_timeout=1.0)
+    with pytest.raises(outrider.LifespanError, match=r"start_timeout=1\.0"):
+        server.start()
+    assert server.state in ("stopped", "failed")
+
+
+def test_ctrl_c_twice_while_the_process_starts_up_ends_the_program() -> None:
+    program = (
+        "import os, signal, sys, threading, time, outrider\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "server = outrider.serve('apps.in_process:blocks', isolation='process')\n"
+        "def interrupt():\n"
+        "    for _ in range(2):\n"
+        "        while 'blocks now' not in server.output: time.sleep(0.01)\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(0.2)  # the second finds the program where it waits for the process to end\n"
+        "threading.Thread(target=interrupt, daemon=True).start()\n"
+        "try:\n"
+        "    server.start()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
+
+
+def test_run_serves_from_a_process_of_its_own_until_a_signal() -> None:
+    seen: list[int] = []
+
+    def on_ready(server: outrider.Server) -> None:
+        with WireClient(server) as client:
+            seen.append(int(client.get().body))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    report = outrider.run(APP, isolation="process", port=0, on_ready=on_ready)
+    assert report.lifespan == "completed"
+    assert seen[0] != os.getpid()
+    assert not is_alive(seen[0])
+
+
+def test_serve_runs_a_process_until_it_is_cancelled() -> None:
+    async def main() -> tuple[int, outrider.Server]:
+        server = serve()
+        task = asyncio.create_task(server.serve())
+        await asyncio.to_thread(server.wait_ready)
+        with WireClient(server) as client:
+            pid = int((await asyncio.to_thread(client.get)).body)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return pid, server
+
+    pid, server = asyncio.run(main())
+    assert server.stop().lifespan == "completed"
+    assert not is_alive(pid)
+
+
 def test_quiesce_swap_restart_and_requests_reach_into_the_process() -> None:
     with serve() as server, WireClient(server) as idle:
         pid = int(idle.get().body)

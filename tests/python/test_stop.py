@@ -200,6 +200,36 @@ def test_stop_in_a_handler_asks_for_the_stop_and_the_handlers_response_is_sent()
     assert server.stop().lifespan == "off"
 
 
+def test_stop_in_a_handler_that_runs_in_a_thread_is_asked_for_as_well() -> None:
+    outcome: list[object] = []
+
+    async def stops(scope: Message, receive: Receive, send: Send) -> None:
+        for wait in (server.quiesce, server.wait, server.restart):
+            with pytest.raises(outrider.StateError, match="wait for itself"):
+                await asyncio.to_thread(wait)
+        outcome.append((await asyncio.to_thread(server.stop)).lifespan)
+        await send(OK)
+        await send({"type": "http.response.body", "body": b"bye"})
+
+    server = outrider.serve(stops, lifespan="off").start()
+    with WireClient(server) as client:
+        assert client.get().body == b"bye"
+    assert server.wait(10).lifespan == "off"
+    assert outcome == ["pending"]
+    assert server.errors == []
+
+
+def test_a_stop_where_the_servers_loop_does_not_run_says_so() -> None:
+    loop = asyncio.new_event_loop()
+    server = outrider.serve(app, isolation="none")
+    loop.run_until_complete(server.__aenter__())
+    with pytest.raises(outrider.StateError, match="isn't running"):
+        server.stop()
+    loop.run_until_complete(server.__aexit__(None, None, None))
+    loop.close()
+    assert server.state == "stopped"
+
+
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_handler_that_stops_the_event_loop_stops_the_server_in_order(loop: str) -> None:
     async def stops(scope: Message, receive: Receive, send: Send) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 
@@ -47,6 +48,8 @@ def greet(text: str) -> Any:
     async def greets(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             raise NotImplementedError
+        if scope["path"] == "/raise":
+            raise ValueError("mine")
         if scope["path"] == "/hang":
             await receive()
             await receive()
@@ -58,6 +61,11 @@ def greet(text: str) -> Any:
 
 def fail() -> Any:
     raise ValueError("no luck")
+
+
+async def blocks(scope: Any, receive: Any, send: Any) -> None:
+    print("blocks now", flush=True)
+    time.sleep(1000)
 
 
 async def no_startup(scope: Any, receive: Any, send: Any) -> None:
