@@ -25,8 +25,8 @@
 
 namespace outrider::server {
 
-/// Past that somebody who watches a stop wonders what it waits for.
-inline constexpr std::chrono::seconds kHeldUpAfter{5};
+/// Past that somebody who watches a stop wonders what it waits for. Only tests change it.
+inline std::chrono::milliseconds held_up_after{5000};
 
 class Engine final : private http::ConnectionObserver {
  public:

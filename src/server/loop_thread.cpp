@@ -22,7 +22,7 @@ LoopThread::LoopThread(const Config& config, std::vector<net::BoundSocket> socke
   engine_->service().sends_date = config.date_header;
   engine_->service().times_exchanges = false;  // nobody keeps records here
   if (config.log) {
-    engine_->on_held_up(kHeldUpAfter, [&log = config.log](const std::vector<std::string>& running) {
+    engine_->on_held_up(held_up_after, [&log = config.log](const std::vector<std::string>& running) {
       std::string text = "the stop waits for";
       for (const std::string& exchange : running) text += " " + exchange + ",";
       text.pop_back();

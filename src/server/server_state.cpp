@@ -251,11 +251,10 @@ StopReport ServerState::wait() {
   if (is_abandoned_) return {};
   std::unique_lock lock(mutex_);
   const auto is_over = [this] { return threads_left_ == 0; };
-  if (!ended_.wait_for(lock, kHeldUpAfter, is_over)) {
+  for (bool has_told = false; !ended_.wait_for(lock, held_up_after, is_over);) {
     lock.unlock();
-    tell_who_is_deaf();
+    has_told = has_told || tell_who_is_deaf();
     lock.lock();
-    ended_.wait(lock, is_over);
   }
   lock.unlock();
   std::call_once(joined_, [this] { join_all(); });
@@ -263,12 +262,13 @@ StopReport ServerState::wait() {
   return report_;  // nobody changes it any more
 }
 
-void ServerState::tell_who_is_deaf() const {
+bool ServerState::tell_who_is_deaf() const {
   const auto is_deaf = [](const std::unique_ptr<LoopThread>& thread) { return thread->is_deaf(); };
   const std::ptrdiff_t count = std::count_if(threads_.begin(), threads_.end(), is_deaf);
-  if (count == 0) return;
+  if (count == 0) return false;
   log(LogLevel::Warning, "the stop waits for " + std::to_string(count) + " of " + std::to_string(threads_.size()) +
                              " loop threads, each blocked by a handler that doesn't return or suspend");
+  return true;
 }
 
 void ServerState::join_all() {

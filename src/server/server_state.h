@@ -62,7 +62,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   void check_running() const;
   void join_all();
   void destroy_sources();
-  void tell_who_is_deaf() const;
+  bool tell_who_is_deaf() const;
   void log(LogLevel level, const std::string& message) const noexcept;
   void tell_stopped() const noexcept;
 

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "outrider/outrider.h"
+#include "server/engine.h"
 #include "testing/blocking_client.h"
 #include "testing/hello_app.h"
 
@@ -490,6 +491,40 @@ TEST_CASE("what happens is logged to whom it was asked for, and nothing is print
   const StopReport report = server.stop();
   CHECK(lines == std::vector<std::string>{"info serving at " + server.url(), "error a handler failed: GET /: oh",
                                           "info " + report.to_string()});
+}
+
+TEST_CASE("[threads] the log says what a stop waits for") {
+  struct Sooner {
+    Sooner() { server::held_up_after = 1ms; }
+    ~Sooner() { server::held_up_after = 5s; }
+  } const sooner;
+  Flag has_begun;
+  Flag is_told;
+  std::string expected;
+  const auto log = [&](LogLevel level, std::string_view message) {
+    if (level == LogLevel::Warning && message.starts_with(expected)) is_told.set();
+  };
+  App app;
+  app.get("/blocks", [&] {
+    has_begun.set();
+    is_told.wait();
+  });
+  app.get("/waits", [&](Request& request) -> Task<void> {
+    has_begun.set();
+    while (!is_told.is_set()) co_await request.sleep(1ms);
+  });
+  Server server = serve(app, {.log = log});
+  BlockingClient client(server.port());
+  SUBCASE("a handler that blocks its thread") {
+    expected = "the stop waits for 1 of 1 loop threads, each blocked";
+    client.get("/blocks");
+  }
+  SUBCASE("a handler that waits") {
+    expected = "the stop waits for GET /waits (";
+    client.get("/waits");
+  }
+  has_begun.wait();
+  CHECK(server.stop({1h, 1h, 1h, true}).completed <= 1);  // neither handler ends before it's told of
 }
 
 TEST_CASE("callbacks that throw harm nobody") {
