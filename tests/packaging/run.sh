@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=$1 mypy=$PWD/$2 out=$PWD/build/packaging
 
+# What is installed counts here, not how fast it is: unoptimized, it is built in half the time.
+export SKBUILD_CMAKE_BUILD_TYPE=Debug SKBUILD_CMAKE_DEFINE="CMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF"
+
 step() {  # step <what is shown by it> <command>...
   printf '+ %s\n' "${*:2}"
   if ! "${@:2}"; then
@@ -16,13 +19,13 @@ step() {  # step <what is shown by it> <command>...
 
 install_library() {
   rm -rf "$out/prefix" "$out/consumer"
-  cmake -S . -B "$out/library" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_MESSAGE=NEVER --log-level=WARNING &&
+  cmake -S . -B "$out/library" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_MESSAGE=NEVER --log-level=WARNING &&
     cmake --build "$out/library" && cmake --install "$out/library" --prefix "$out/prefix"
 }
 
 # CMAKE_FIND_USE_… : an Outrider elsewhere on this machine must not stand in for the one just installed.
 build_consumer() {
-  cmake -S tests/packaging -B "$out/consumer" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$out/prefix" \
+  cmake -S tests/packaging -B "$out/consumer" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_PREFIX_PATH="$out/prefix" \
     -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF --log-level=WARNING && cmake --build "$out/consumer"
 }
 
