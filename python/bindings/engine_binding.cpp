@@ -198,6 +198,16 @@ class PyEngine {
     });
   }
 
+  void on_exhausted(nb::object callback) {
+    check_attached();
+    exhausted_ = std::move(callback);
+    engine_->on_exhausted([this](int code) {
+      nb::object text = nb::str(server::describe_exhaustion(code).c_str());
+      nb::object result = nb::steal(PyObject_CallOneArg(exhausted_.ptr(), text.ptr()));
+      if (!result.is_valid()) PyErr_WriteUnraisable(exhausted_.ptr());
+    });
+  }
+
   nb::list running() { return engine_ ? to_list(engine_->describe_running()) : nb::list(); }
 
   nb::object tasks() const {
@@ -312,6 +322,7 @@ class PyEngine {
   std::vector<net::Address> addresses_;
   nb::object access_log_;
   nb::object held_up_;
+  nb::object exhausted_;
   nb::object on_exchange_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<AsgiApplication, Release> application_;
@@ -368,6 +379,8 @@ void bind_engine(nb::module_& module) {
       .def("hold", &PyEngine::hold, nb::arg("quiet"),
            "Accepts nothing, closes idle connections; quiet(True) is called when no exchange is running.")
       .def("go_on", &PyEngine::go_on, "Ends a hold().")
+      .def("on_exhausted", &PyEngine::on_exhausted, nb::arg("callback"),
+           "Calls callback(text) when there is nothing left to accept connections with.")
       .def("on_held_up", &PyEngine::on_held_up, nb::arg("after"), nb::arg("callback"),
            "Calls callback(running) when a drain has lasted for `after` seconds.")
       .def_prop_ro("running", &PyEngine::running, nb::sig("def running(self) -> list[str]"),

@@ -85,6 +85,11 @@ class Engine:
     def go_on(self) -> None:
         """Ends a hold()."""
 
+    def on_exhausted(self, callback: object) -> None:
+        """
+        Calls callback(text) when there is nothing left to accept connections with.
+        """
+
     def on_held_up(self, after: float, callback: object) -> None:
         """Calls callback(running) when a drain has lasted for `after` seconds."""
 

@@ -70,6 +70,7 @@ class Service:
         if self._config.access_log and access_logger.isEnabledFor(logging.INFO):
             self._engine.set_access_log(_log_access)
         self._engine.on_held_up(HELD_UP_SECONDS, _log_held_up)
+        self._engine.on_exhausted(logger.warning)
         if self._config.stop_after > 0 or self._config.idle_timeout > 0:
             self.watch_exchanges()
         try:

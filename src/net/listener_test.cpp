@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -284,6 +285,36 @@ TEST_CASE("of two that are bound to a port before either listens, the later one 
   first.start(16);
   const std::string message = message_of([&] { second.start(16); }, ErrorKind::Bind);
   CHECK(message.find(address.to_string()) != std::string::npos);
+}
+
+TEST_CASE("out of descriptors, connections wait until there are some again, and it is told once") {
+  loop::Loop loop;
+  std::vector<std::unique_ptr<Stream>> streams;
+  std::vector<int> told;
+  Listener listener(
+      loop, BoundSocket::tcp("127.0.0.1", 0, PortSharing::Exclusive),
+      [&](std::unique_ptr<Stream> stream) { streams.push_back(std::move(stream)); },
+      [&](int code) { told.push_back(code); });
+  listener.start(16);
+  std::vector<std::unique_ptr<testing::Client>> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(testing::connect_socket(listener.address()));
+  std::vector<int> fillers;
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit low{256, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  for (int fd = ::open("/dev/null", O_RDONLY); fd >= 0; fd = ::open("/dev/null", O_RDONLY)) fillers.push_back(fd);
+  int passes = 0;
+  while (told.empty() && ++passes < 1000) loop.pass();
+  for (int i = 0; i < 100; ++i) loop.pass();
+  CHECK(told == std::vector<int>{EMFILE});
+  CHECK(streams.empty());
+  for (const int fd : fillers) ::close(fd);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (streams.size() < 3 && std::chrono::steady_clock::now() < end) loop.pass();
+  CHECK(streams.size() == 3);
+  CHECK(told.size() == 1);
 }
 
 TEST_CASE("a shared port is served by several") {

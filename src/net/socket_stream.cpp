@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -31,12 +32,16 @@ SocketStream::SocketStream(loop::Loop& loop, int family) : loop_(loop), socket_(
   socket_->handle.data = socket_;
 }
 
-std::unique_ptr<SocketStream> SocketStream::accept(loop::Loop& loop, uv_stream_t* listener, int family) {
+std::unique_ptr<SocketStream> SocketStream::adopt(loop::Loop& loop, int fd, int family) {
   std::unique_ptr<SocketStream> stream(new SocketStream(loop, family));
-  if (uv_accept(listener, &stream->socket_->stream) != 0) return nullptr;
-  uv_fileno(&stream->socket_->handle, &stream->fd_);
+  Socket& socket = *stream->socket_;
+  if ((family == AF_UNIX ? uv_pipe_open(&socket.pipe, fd) : uv_tcp_open(&socket.tcp, fd)) != 0) {
+    ::close(fd);
+    return nullptr;
+  }
+  stream->fd_ = fd;
   // Responses leave in whole writes; waiting for an acknowledgement would only delay the chunks of a stream.
-  if (family != AF_UNIX) uv_tcp_nodelay(&stream->socket_->tcp, 1);
+  if (family != AF_UNIX) uv_tcp_nodelay(&socket.tcp, 1);
   return stream;
 }
 

@@ -16,9 +16,8 @@ namespace outrider::net {
 
 class SocketStream final : public Stream {
  public:
-  /// Accepts the next connection of a listening handle; null when there is none after all. `family` is the
-  /// listener's.
-  static std::unique_ptr<SocketStream> accept(loop::Loop& loop, uv_stream_t* listener, int family);
+  /// Takes a connected, non-blocking socket; null, and the socket closed, when the loop can't have it.
+  static std::unique_ptr<SocketStream> adopt(loop::Loop& loop, int fd, int family);
   ~SocketStream() override;
 
   void set_handler(StreamHandler* handler) override { handler_ = handler; }

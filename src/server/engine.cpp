@@ -3,12 +3,18 @@
 
 #include <cstdio>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
 #include "http1/connection.h"
 
 namespace outrider::server {
+
+std::string describe_exhaustion(int code) {
+  return "new connections wait: " + std::system_category().message(code) +
+         "; raise the limit of open files (ulimit -n), or set a limit of connections below it";
+}
 
 Engine::Engine(loop::Loop& loop, const Limits& limits, http::Application& application)
     : loop_(loop),
@@ -28,7 +34,10 @@ Engine::~Engine() {
 
 void Engine::add_socket(net::BoundSocket socket) {
   auto on_connection = [this](std::unique_ptr<net::Stream> stream) { serve(std::move(stream)); };
-  listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(socket), on_connection));
+  auto on_exhausted = [this](int code) {
+    if (on_exhausted_) on_exhausted_(code);
+  };
+  listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(socket), on_connection, on_exhausted));
 }
 
 void Engine::start_listening(int backlog) {

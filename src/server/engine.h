@@ -28,6 +28,9 @@ namespace outrider::server {
 /// Past that somebody who watches a stop wonders what it waits for. Only tests change it.
 inline std::chrono::milliseconds held_up_after{5000};
 
+/// "new connections wait: Too many open files; …"
+std::string describe_exhaustion(int code);
+
 class Engine final : private http::ConnectionObserver {
  public:
   /// `loop` and `application` must outlive the engine.
@@ -79,6 +82,8 @@ class Engine final : private http::ConnectionObserver {
 
   http1::Service& service() { return service_; }
   ExchangeLog& log() { return log_; }
+  /// Called when there is nothing left to accept connections with (an errno), once until there is again.
+  void on_exhausted(std::function<void(int code)> callback) { on_exhausted_ = std::move(callback); }
   /// Called with every exchange that ended (the access log); none by default.
   void on_record(std::function<void(const http::ExchangeRecord&)> callback) { on_record_ = std::move(callback); }
   std::size_t connection_count() const { return connection_count_; }
@@ -104,6 +109,7 @@ class Engine final : private http::ConnectionObserver {
   ExchangeLog log_;
   std::function<void(const http::ExchangeRecord&)> on_record_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::function<void(int code)> on_exhausted_;
   Connections connections_;
   Connections closed_;  // to be destroyed in the next step phase
   loop::Deferred destroy_closed_;

@@ -32,6 +32,14 @@ LoopThread::LoopThread(const Config& config, std::vector<net::BoundSocket> socke
       }
     });
   }
+  if (config.log) {
+    engine_->on_exhausted([&log = config.log](int code) {
+      try {
+        log(LogLevel::Warning, describe_exhaustion(code));
+      } catch (...) {  // what it throws is ignored
+      }
+    });
+  }
   for (net::BoundSocket& socket : sockets) engine_->add_socket(std::move(socket));
   engine_->start_listening(config.backlog);
 }

@@ -77,7 +77,12 @@ class Script:
 
     def __init__(self, body: str) -> None:
         self.process = subprocess.Popen(
-            command(body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command(body),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def wait_for(self, *lines: str) -> None:
@@ -85,6 +90,16 @@ class Script:
         assert self.process.stdout is not None
         for line in lines:
             assert self.process.stdout.readline() == line + "\n", self.end().stderr
+
+    def read_line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
+
+    def say(self, line: str = "") -> None:
+        """To its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
 
     def end(self) -> Done:
         """What it says from here on."""

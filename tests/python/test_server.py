@@ -15,6 +15,7 @@ from typing import Any
 import outrider
 import pytest
 from apps.hello import OK, Message, Receive, Send, app
+from scripts import Script
 from wire_client import WireClient
 
 
@@ -255,3 +256,33 @@ def test_an_async_start_that_fails_raises() -> None:
     for isolation in ("thread", "none"):
         with pytest.raises(outrider.AppImportError):
             asyncio.run(main(isolation))
+
+
+def test_out_of_descriptors_new_connections_wait_and_the_log_says_so_once() -> None:
+    script = Script(
+        """
+import logging, resource
+logging.basicConfig(handlers=[logging.StreamHandler(sys.stdout)], format="%(levelname)s", level=logging.WARNING)
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+with outrider.serve(app) as server:
+    fillers = []
+    with contextlib.suppress(OSError):
+        while True:
+            fillers.append(os.open("/dev/null", os.O_RDONLY))
+    say(server.port)
+    sys.stdin.readline()
+    for filler in fillers:
+        os.close(filler)
+    sys.stdin.readline()
+"""
+    )
+    script.wait_for("startup")
+    client = socket.create_connection(("127.0.0.1", int(script.read_line())))
+    client.settimeout(10)
+    client.sendall(b"GET /hello HTTP/1.1\r\nhost: a\r\n\r\n")
+    script.wait_for("WARNING")
+    script.say()
+    assert client.recv(65536).endswith(b"hello")
+    client.close()
+    script.say()
+    assert script.end().said == ["shutdown"]
