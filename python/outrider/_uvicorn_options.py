@@ -25,7 +25,6 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "env_file": ((None,), "load it before, with python-dotenv for example"),
     "headers": ((None, []), "let the application add response headers"),
     "limit_concurrency": ((None,), "there is connections_max"),
-    "limit_max_requests": ((None,), "a server isn't replaced after so many requests"),
     "h11_max_incomplete_event_size": ((None,), "there is head_bytes_max"),
     "callback_notify": ((None,), "nothing calls it"),
     "timeout_notify": ((None, 30), "nothing calls it"),
@@ -35,10 +34,19 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
 }
 
 
+# What uvicorn calls otherwise.
+_RENAMED = {"limit_max_requests": "stop_after"}
+
+
 def take_uvicorn_options(options: dict[str, Any]) -> dict[str, Any]:
-    """``options`` without uvicorn's that Outrider hasn't. Raises ``ValueError`` where one asks for something."""
+    """``options`` by Outrider's names, without those of uvicorn's that it hasn't. Raises ``ValueError`` where one of
+    these asks for something."""
     kept = {}
     for name, value in options.items():
+        if name in _RENAMED:
+            if value is not None:
+                kept[_RENAMED[name]] = value
+            continue
         prefix = name.partition("_")[0] + "_"
         rule = _NEUTRAL.get(name) or (_NEUTRAL.get(prefix) if prefix in ("ssl_", "ws_") else None)
         if rule is None:

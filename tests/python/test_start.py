@@ -263,3 +263,8 @@ def test_ctrl_c_while_the_thread_is_being_started_leaves_nothing_running(monkeyp
             server.start()
     assert server.state == "stopped"
     assert_nothing_is_left(threads)
+
+
+def test_an_option_that_uvicorn_calls_otherwise_is_taken_by_that_name() -> None:
+    assert outrider.Config(app, limit_max_requests=3).stop_after == 3
+    assert outrider.Config(app, limit_max_requests=None).stop_after == 0
