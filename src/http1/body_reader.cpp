@@ -99,10 +99,11 @@ std::optional<Fault> BodyReader::on_chunk_line_byte(char byte) {
   if (++line_length_ > kChunkLineMax) return Fault::ChunkLineTooLong;
   if (state_ == State::ChunkLineFeed) return byte == '\n' ? on_chunk_size_end() : Fault::ChunkSizeInvalid;
   if (state_ == State::ChunkExtension) {
-    if (byte == '\r') {
+    if (byte == '\n') return Fault::BareLineFeed;
+    if (byte == '\r' && extension_.may_end()) {
       state_ = State::ChunkLineFeed;
-    } else if (!ascii::is_field_byte(byte)) {
-      return byte == '\n' ? Fault::BareLineFeed : Fault::ChunkExtensionInvalid;
+    } else if (!extension_.take(byte)) {
+      return Fault::ChunkExtensionInvalid;
     }
     return std::nullopt;
   }
@@ -112,6 +113,7 @@ std::optional<Fault> BodyReader::on_chunk_line_byte(char byte) {
     left_ = left_ * 16 + static_cast<uint64_t>(digit);
   } else if (byte == ';' && has_digits) {
     state_ = State::ChunkExtension;
+    extension_.begin();
   } else if (byte == '\r' && has_digits) {
     state_ = State::ChunkLineFeed;
   } else {

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "http/request_head.h"
+#include "http1/chunk_extension.h"
 #include "http1/protocol_error.h"
 #include "outrider/limits.h"
 
@@ -53,6 +54,7 @@ class BodyReader {
   uint64_t total_ = 0;           // bytes of all chunks so far
   std::size_t line_length_ = 0;  // bytes of the chunk's size line, or of its end, so far
   std::size_t line_start_ = 0;   // of the trailer line, in the trailers' storage
+  ChunkExtension extension_;
   http::RequestHead trailers_;
 };
 

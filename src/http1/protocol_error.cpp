@@ -41,7 +41,7 @@ constexpr std::array<Row, kFaultCount> kRows{{
     {Fault::ConnectionInvalid, 400, "the Connection field is not a list of tokens"},
     {Fault::ExpectationUnknown, 417, "an expectation other than 100-continue can't be met"},
     {Fault::ChunkSizeInvalid, 400, "a chunk size is not a hexadecimal number that this server can take"},
-    {Fault::ChunkExtensionInvalid, 400, "a chunk extension holds an invalid byte"},
+    {Fault::ChunkExtensionInvalid, 400, "a chunk extension is not valid"},
     {Fault::ChunkLineTooLong, 400, "a chunk size line is longer than this server accepts"},
     {Fault::ChunkDataUnterminated, 400, "chunk data is not followed by CRLF"},
     {Fault::TrailerForbidden, 400, "a trailer field changes how the message is read"},
