@@ -240,10 +240,11 @@ void ResponseWriter::choose_framing(uint64_t size, http::More more, bool is_http
     append_number(length, 10, head_);
     head_.append(kCrlf);
   };
-  if (facts_.status == 204 || (facts_.status == 304 && !facts_.has_content_length)) {
+  if (http::forbids_content(facts_.status)) {
     facts_.framing = Framing::None;  // no Content-Length in a 204; a 304 keeps the one it was given
+    if (facts_.status == 304 && facts_.has_content_length) add_length(facts_.content_length);
   } else if (facts_.has_content_length && !facts_.has_trailers) {
-    facts_.framing = facts_.status == 304 ? Framing::None : Framing::Length;
+    facts_.framing = Framing::Length;
     add_length(facts_.content_length);
   } else if (facts_.is_head_response && size == 0) {
     facts_.framing = Framing::None;  // the application made no content for HEAD: what GET would have sent isn't known

@@ -378,6 +378,28 @@ TEST_CASE("trailers make a response chunked even when its length was given") {
   CHECK(response.bytes() == "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n");
 }
 
+TEST_CASE("a response that has no content has no trailers either, and isn't chunked") {
+  const struct {
+    int status;
+    Fields fields;
+    std::string bytes;
+  } table[] = {
+      {204, {{"content-length", "1"}}, "HTTP/1.1 204 No Content\r\n\r\n"},
+      {304, {{"content-length", "1"}}, "HTTP/1.1 304 Not Modified\r\ncontent-length: 1\r\n\r\n"},
+      {304, {}, "HTTP/1.1 304 Not Modified\r\n\r\n"},
+  };
+  for (const auto& row : table) {
+    Response response;
+    response.writer.expect_trailers();
+    REQUIRE(response.begin(row.status, row.fields) == Fault::None);
+    REQUIRE(response.write("a", More::Yes) == Fault::None);
+    REQUIRE(response.write("", More::No) == Fault::None);
+    REQUIRE(response.writer.add_trailer("x-sum", "1", response.out) == Fault::None);
+    response.writer.end_trailers(response.out);
+    CHECK(response.bytes() == row.bytes);
+  }
+}
+
 TEST_CASE("HTTP/1.0 and HEAD are sent no trailers") {
   for (const ResponseContext& context : {http10(), head_request()}) {
     Response response(context);
