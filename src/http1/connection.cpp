@@ -252,18 +252,20 @@ void Connection::begin_closing() {
 void Connection::refuse(ProtocolError error, http::Disconnect reason) {
   if (phase_ == Phase::Discarding) return begin_closing();  // its answer is complete
   const bool is_cut_short = exchange_->has_sent_head();
+  const bool is_head = exchange_->head().method() == "HEAD";  // asked first: the handler may take the head away
   disconnect(reason);
   if (is_cut_short) {
     stream_->reset_on_close();
     return close();
   }
   service_.release_exchange(std::move(exchange_));
-  write_error(error);
+  write_error(error, is_head);
   begin_closing();
 }
 
-void Connection::write_error(ProtocolError error) {
+void Connection::write_error(ProtocolError error, bool is_head) {
   ResponseContext context;
+  context.is_head = is_head;
   context.keep_alive = false;
   context.date = service_.date_line();
   context.server = service_.server_line();
@@ -272,7 +274,8 @@ void Connection::write_error(ProtocolError error) {
   writer.begin(error.status());
   writer.add_field("content-type", "text/plain; charset=utf-8");
   const std::string_view sentence = error.sentence();
-  writer.frame_content(sentence.size() + 1, http::More::No, context, out);
+  // RFC 9110 §9.3.2: a client that asked with HEAD takes content for the next response.
+  if (!writer.frame_content(sentence.size() + 1, http::More::No, context, out).sends_content) return;
   out.append(sentence);
   out.append('\n');
 }

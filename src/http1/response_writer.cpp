@@ -255,8 +255,7 @@ void ResponseWriter::choose_framing(uint64_t size, http::More more, bool is_http
     facts_.framing = Framing::Chunked;
     head_.append("transfer-encoding: chunked\r\n");
   } else {
-    facts_.framing = Framing::UntilClose;
-    facts_.has_trailers = false;  // HTTP/1.0 has no place for them
+    facts_.framing = Framing::UntilClose;  // HTTP/1.0 has no place for trailers: add_trailer() drops them
   }
 }
 
