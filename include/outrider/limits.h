@@ -23,7 +23,7 @@ struct Limits {
   std::size_t body_bytes_max = 0;
   /// Bytes of a request body that wait in memory for the application; reading stops above.
   std::size_t body_buffer_bytes_max = 256 * 1024;
-  /// Bytes of a response that wait for the peer; writers are suspended above.
+  /// Bytes of responses that wait for the peer; above, writers are suspended and no further request is begun.
   std::size_t write_buffer_bytes_max = 256 * 1024;
   /// Bytes of further (pipelined) requests that wait while one is being answered; reading stops above.
   std::size_t pipeline_bytes_max = 64 * 1024;

@@ -54,6 +54,7 @@ std::size_t Connection::take_input(std::string_view bytes) {
   std::size_t used = 0;
   while (used < bytes.size() && phase_ < Phase::Closing) {
     if (phase_ == Phase::Idle) {
+      if (is_congested()) break;
       exchange_ = service_.acquire_exchange();
       exchange_->begin(*this);
       phase_ = Phase::Receiving;
@@ -142,7 +143,8 @@ void Connection::adjust_reading() {
   if (peer_ended_ || phase_ == Phase::Closed) return;
   const Limits& limits = service_.limits;
   const bool is_in_body = phase_ == Phase::Active && exchange_->request_state() == Exchange::RequestState::Body;
-  const bool is_full = is_held_ || pending_.size() > limits.pipeline_bytes_max ||
+  const bool is_full = is_held_ || (phase_ == Phase::Idle && is_congested()) ||
+                       pending_.size() > limits.pipeline_bytes_max ||
                        (is_in_body && exchange_->body().size() >= limits.body_buffer_bytes_max);
   if (is_reading_ != is_full) return;
   is_reading_ = !is_full;
@@ -313,7 +315,11 @@ void Connection::on_write_done(int code) {
 
 void Connection::after_flush() {
   const bool is_pending = queue_.is_in_flight();
-  if (was_unwritable_ && queue_.size() < service_.limits.write_buffer_bytes_max) service_.loop.defer_step(step_);
+  if (was_unwritable_ && !is_congested()) service_.loop.defer_step(step_);
+  if (phase_ == Phase::Idle && !is_congested()) {
+    adjust_reading();
+    if (!pending_.empty()) service_.loop.defer_step(step_);
+  }
   if (phase_ == Phase::Closing && !is_pending) {
     if (peer_ended_) return close();
     stream_->shut_write();
@@ -332,8 +338,11 @@ void Connection::flush_soon() {
   }
 }
 
+// A peer that sends requests and takes no responses would otherwise fill the memory with them: no exchange begins.
+bool Connection::is_congested() const { return queue_.size() >= service_.limits.write_buffer_bytes_max; }
+
 bool Connection::is_writable() {
-  was_unwritable_ = queue_.size() >= service_.limits.write_buffer_bytes_max;
+  was_unwritable_ = is_congested();
   return !was_unwritable_;
 }
 

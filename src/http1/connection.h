@@ -93,6 +93,7 @@ class Connection final : public http::ServedConnection,
   void next_exchange();
   void begin_closing();
   void refuse(ProtocolError error, http::Disconnect reason);
+  bool is_congested() const;
   void write_error(ProtocolError error, bool is_head);
   void disconnect(http::Disconnect reason);
   void cut_off();

@@ -100,6 +100,26 @@ TEST_CASE("reading stops when too many requests wait, and goes on when they were
   CHECK(client.received().ends_with("hello\n"));
 }
 
+TEST_CASE("a client that takes no responses is read no further, and served when it takes them") {
+  Limits limits;
+  limits.write_buffer_bytes_max = 1000;
+  limits.pipeline_bytes_max = 1000;
+  FlowServer server(limits);
+  MemoryClient& client = server.connect_memory();
+  client.stop_taking();
+  const std::string hello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (int i = 0; i < 500; ++i) client.send(hello);
+  server.settle();
+  CHECK(!client.is_being_read());
+  CHECK(server.application().count() < 20);
+
+  client.go_on_taking();
+  server.settle();
+  CHECK(client.is_being_read());
+  CHECK(server.application().count() == 500);
+  CHECK(client.received().ends_with("hello\n"));
+}
+
 TEST_CASE("waiting requests are limited below, at and above") {
   for (const std::size_t waiting : {99U, 100U, 101U}) {
     CAPTURE(waiting);
