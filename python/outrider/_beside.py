@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from outrider._exceptions import StateError
-from outrider._handle import Handle
 from outrider._importer import load_app
 from outrider._process import check_importable
+from outrider._process_handle import ProcessHandle
 from outrider._service import Service
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
@@ -26,7 +26,7 @@ T = TypeVar("T")
 _LOOP_SECONDS = 0.5
 
 
-class Beside(Handle):
+class Beside(ProcessHandle):
     """Mixed into ``Server``. Every method may be called from any thread but the server's own."""
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -191,13 +191,6 @@ class Beside(Handle):
             raise StateError(f"the server is {self._state.value}: nothing will happen there")
         self._listener = listener or self._listener
         self.call(service.watch_exchanges)
-
-    def _on_exchange(self) -> None:
-        if self._listener is not None:
-            self._listener()
-        with self._changed:
-            self._exchanges_seen += 1
-            self._changed.notify_all()
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop

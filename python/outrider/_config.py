@@ -114,6 +114,8 @@ class Config:
                 raise TypeError(f"{name}={getattr(self, name)!r} is a coroutine function: nobody would await it")
         if self.isolation == "process":
             _check_tellable(self)
+        elif self.output != "capture" or self.process_restarts > 0:
+            raise ValueError("output and process_restarts are for a server with isolation='process'")
         if self.uds is not None and self.fd is not None:
             raise ValueError("uds and fd can't be used together: choose one place to listen on")
 

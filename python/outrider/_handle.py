@@ -50,6 +50,7 @@ class Run:
         self.failure: BaseException | None = None
         self.report: StopReport | None = None
         self.thread: threading.Thread | None = None  # of the server, if it has one of its own
+        self.is_on_callers_loop = False  # which the caller runs, or doesn't
 
     def outcome(self) -> StopReport:
         """The report of one that is over; raises why it failed."""
@@ -59,7 +60,7 @@ class Run:
 
 
 class Handle:
-    """The base of ``Server`` and of its parts: ``Beside``, ``ProcessHandle``, ``UvicornNames``."""
+    """The base of the parts of ``Server``: ``ProcessHandle`` with ``Beside`` on top of it, and ``UvicornNames``."""
 
     def __init__(self, config: Config, sockets: Sequence[socket.socket] | None = None) -> None:
         self.config = config
@@ -204,12 +205,13 @@ class Handle:
             self._errors.append(error)
             logger.error("%s=%r failed", name, function, exc_info=error)
 
-    def _ask(self, what: str, *, patience: float | None = None, **arguments: Any) -> Any:
-        """The result of a method of the server in its own process, whose handle knows how."""
-        raise NotImplementedError
-
     def _on_exchange(self) -> None:
-        raise NotImplementedError
+        """An exchange has ended, if somebody watches them (``Beside.wait_until()``)."""
+        if self._listener is not None:
+            self._listener()
+        with self._changed:
+            self._exchanges_seen += 1
+            self._changed.notify_all()
 
     def _new_context(self) -> contextvars.Context:
         """For a lifespan: the caller's, which every request will have a copy of."""

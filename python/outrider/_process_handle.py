@@ -20,7 +20,7 @@ from outrider._stop import StopPolicy, StopReport
 
 
 class ProcessHandle(Handle):
-    """Mixed into ``Server``."""
+    """A part of ``Server``."""
 
     def _start_process(self, sockets: Sequence[socket.socket] | None) -> Run:
         run = self._begin_run()

@@ -23,16 +23,15 @@ from outrider._handle import RequestRecord, Run
 from outrider._importer import load_app
 from outrider._logs import logger, set_level
 from outrider._loops import check_can_run, loop_factory
-from outrider._process_handle import ProcessHandle
 from outrider._process_messages import to_error
-from outrider._service import Service, close_loop_resources
+from outrider._service import HELD_UP_SECONDS, Service, close_loop_resources
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
 from outrider._threads import in_thread
 from outrider._uvicorn import UvicornNames
 
 
-class Server(UvicornNames, Beside, ProcessHandle):
+class Server(UvicornNames, Beside):
     """A server over one application: ``start()`` it, know its ``url``, ``stop()`` it.
 
     ``with Server(config) as server:`` starts it beside the program, in a thread with an event loop of its own, and
@@ -154,6 +153,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
         if self.config.isolation == "process":
             return await outlast(asyncio.ensure_future(in_thread(lambda: self._run_process(sockets))), self._hurry_now)
         run = self._begin_start(self._sockets if sockets is None else sockets)
+        run.is_on_callers_loop = True
         task = asyncio.create_task(self._main(run, self._new_context()), name="outrider")
         try:
             return await outlast(task, lambda: self._hurry(run))
@@ -332,13 +332,15 @@ class Server(UvicornNames, Beside, ProcessHandle):
         return self._stop_run(run, policy)
 
     def _stop_run(self, run: Run, policy: StopPolicy | None = None) -> StopReport:
-        loop = self._loop
-        if not run.is_over and run.thread is None and loop is not None and not loop.is_running():
+        if not run.is_over and not self._can_stop():
             raise StateError("the event loop that the server runs on isn't running: it can't stop there")
         self._request_stop(run, policy)
         while not run.is_over and (child := self._child) is not None:
             child.stop(self._stop_policy or self._default_policy)
-        self._wait_over(run)
+        if not self._wait_over(run, HELD_UP_SECONDS):
+            if self._state is State.READY:  # the loop hasn't come to it
+                logger.warning("the stop waits for the event loop, which a handler blocks")
+            self._wait_over(run)
         if run.thread is not None and run.thread is not threading.current_thread():  # which it is in on_stop
             run.thread.join()
         return run.report or StopReport()
@@ -384,6 +386,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
     async def _start_here(self) -> Server:
         ready = asyncio.Event()
         run = self._begin_start(self._sockets)
+        run.is_on_callers_loop = True
         self._here = asyncio.create_task(self._main(run, self._new_context(), ready=ready), name="outrider")
         waiter = asyncio.create_task(ready.wait())
         try:
@@ -464,7 +467,7 @@ class Server(UvicornNames, Beside, ProcessHandle):
     def _can_stop(self) -> bool:
         """Whether somebody runs it: not when its caller's event loop has been left without stopping it."""
         loop = self._loop
-        return self._run.thread is not None or loop is None or loop.is_running()
+        return not self._run.is_on_callers_loop or loop is None or loop.is_running()
 
     def _abandon(self) -> None:
         """In a forked child: the threads and the event loop are the parent's. This copy is a stopped server."""

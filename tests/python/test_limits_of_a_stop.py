@@ -188,6 +188,29 @@ def test_a_stopped_server_is_garbage_whatever_its_application_let_out(caplog: py
     assert alive() is None
 
 
+def test_the_log_says_that_a_stop_waits_for_a_blocked_loop(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outrider._server.HELD_UP_SECONDS", 0.01)
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def blocks(scope: Message, receive: Receive, send: Send) -> None:
+        begun.set()
+        may_end.wait(20)
+
+    with outrider.serve(blocks, lifespan="off") as server, WireClient(server) as client:
+        client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert begun.wait(10)
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        deadline = time.monotonic() + 10
+        while "which a handler blocks" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.001)
+        may_end.set()
+        stopper.join()
+    assert "the stop waits for the event loop, which a handler blocks" in caplog.text
+
+
 def test_elapsed_is_the_whole_time_of_the_stop() -> None:
     has_begun = threading.Event()
 

@@ -201,14 +201,17 @@ def test_a_startup_that_blocks_the_process_has_the_start_timeout(monkeypatch: py
 
 def test_ctrl_c_twice_while_the_process_starts_up_ends_the_program() -> None:
     program = (
-        "import os, signal, sys, threading, time, outrider\n"
+        "import os, signal, sys, threading, time, traceback, outrider\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "server = outrider.serve('apps.in_process:blocks', isolation='process')\n"
+        "def names():\n"
+        "    stack = sys._current_frames()[threading.main_thread().ident]\n"
+        "    return [entry.name for entry in traceback.extract_stack(stack)]\n"
         "def interrupt():\n"
-        "    for _ in range(2):\n"
-        "        while 'blocks now' not in server.output: time.sleep(0.01)\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "        time.sleep(0.2)  # the second finds the program where it waits for the process to end\n"
+        "    while 'blocks now' not in server.output: time.sleep(0.01)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    while '_stop_run' not in names(): time.sleep(0.01)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
         "threading.Thread(target=interrupt, daemon=True).start()\n"
         "try:\n"
         "    server.start()\n"
@@ -371,3 +374,9 @@ def test_async_with_starts_and_stops_it() -> None:
         return server
 
     assert asyncio.run(main()).state == "stopped"
+
+
+@pytest.mark.parametrize("options", [{"output": "inherit"}, {"process_restarts": 1}])
+def test_options_of_a_process_are_refused_where_there_is_none(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="isolation='process'"):
+        outrider.serve(APP, **options)
