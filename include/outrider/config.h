@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "outrider/limits.h"
@@ -63,6 +64,9 @@ struct Config {
 
   /// The value of the Server field; empty: none is sent.
   std::string server_header = "outrider";
+  /// Fields that every response has, the server's own errors included, unless the handler set one of that name; such
+  /// as {{"strict-transport-security", "max-age=63072000"}}. Not those about the connection or the framing.
+  std::vector<std::pair<std::string, std::string>> headers = {};
   /// Whether responses have a Date field, as RFC 9110 §6.6.1 asks of a server with a clock.
   bool date_header = true;
 

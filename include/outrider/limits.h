@@ -27,20 +27,38 @@ struct Limits {
   std::size_t write_buffer_bytes_max = 256 * 1024;
   /// Bytes of further (pipelined) requests that wait while one is being answered; reading stops above.
   std::size_t pipeline_bytes_max = 64 * 1024;
-  /// Open connections; above, new ones are closed at once. 0: as many as the system has descriptors.
+  /// Open connections of the whole server; above, new ones are closed at once. 0: as many as the system has
+  /// descriptors.
   std::size_t connections_max = 0;
+  /// Open connections from one IPv4 address, or one IPv6 network of 64 bits, which is what a single customer has;
+  /// above, new ones are closed at once. Behind a proxy all connections come from its address, hence 0: no limit.
+  /// Those over Unix sockets have no address and aren't counted.
+  std::size_t connections_per_address_max = 0;
+  /// Requests that are being answered at the same time by the whole server; above, further ones are answered 503
+  /// with Retry-After, so that those that are taken are answered in time. 0: no limit, because only the application
+  /// knows how much it can do at once.
+  std::size_t exchanges_max = 0;
   /// Exchanges on one connection, after which it is closed. 0: no limit.
   std::size_t exchanges_per_connection_max = 0;
 
   /// From a request's first byte to the end of its head; then 408. Against clients that send a byte a minute.
   std::chrono::milliseconds head_timeout = std::chrono::seconds(30);
-  /// Without a byte of a request body that the application waits for; then 408.
+  /// How long the application waits for a request body until it is judged whether enough came meanwhile
+  /// (body_rate_min, and at least a byte); if not, 408. Then the next such time begins.
   std::chrono::milliseconds body_timeout = std::chrono::seconds(30);
+  /// Bytes per second of a request body that a peer must send while the application waits for it, on average over
+  /// body_timeout. Far below the slowest modem's, and far above that of clients that send a byte a second to hold a
+  /// connection. 0: a byte in body_timeout is enough.
+  std::size_t body_rate_min = 240;
   /// Without a request on an open connection; then it is closed. Above the 60 s of common load balancers, so that
   /// they close first and no request is lost to the race.
   std::chrono::milliseconds keep_alive_timeout = std::chrono::seconds(75);
   /// Without the peer taking a byte of a response; then the connection is reset.
   std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
+  /// From a request's first byte until its response is complete; then the handler is cancelled and the client
+  /// answered 408, or 503 when the request was complete; a response that has begun is cut off. 0: no limit, because
+  /// downloads and event streams take as long as they take.
+  std::chrono::milliseconds request_timeout{0};
   /// For the peer to close its side after we closed ours; then the connection is closed anyway.
   std::chrono::milliseconds linger_timeout = std::chrono::seconds(2);
 };

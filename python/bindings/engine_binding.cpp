@@ -12,6 +12,7 @@
 #include "asgi_application.h"
 #include "host_loop.h"
 #include "net/socket.h"
+#include "options.h"
 #include "outrider/error.h"
 #include "server/engine.h"
 
@@ -19,10 +20,6 @@ namespace nb = nanobind;
 
 namespace outrider::python {
 namespace {
-
-std::chrono::milliseconds milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000.0));
-}
 
 // OSError(errno, message) for what the operating system refused; outrider._server makes it the documented exception.
 [[noreturn]] void raise_os_error(const Error& error) {
@@ -35,25 +32,6 @@ nb::object to_object(const net::Address& address) {
   PyObject* object = address_object(address);
   if (object == nullptr) throw nb::python_error();
   return nb::steal(object);
-}
-
-void set_limits(Limits& limits, const nb::dict& values) {
-  const auto number = [&](const char* name, std::size_t& to) {
-    if (values.contains(name)) to = nb::cast<std::size_t>(values[name]);
-  };
-  const auto seconds = [&](const char* name, std::chrono::milliseconds& to) {
-    if (values.contains(name)) to = milliseconds(nb::cast<double>(values[name]));
-  };
-  number("request_line_bytes_max", limits.request_line_bytes_max);
-  number("head_bytes_max", limits.head_bytes_max);
-  number("header_count_max", limits.header_count_max);
-  number("body_bytes_max", limits.body_bytes_max);
-  number("connections_max", limits.connections_max);
-  number("exchanges_per_connection_max", limits.exchanges_per_connection_max);
-  seconds("head_timeout", limits.head_timeout);
-  seconds("body_timeout", limits.body_timeout);
-  seconds("keep_alive_timeout", limits.keep_alive_timeout);
-  seconds("write_timeout", limits.write_timeout);
 }
 
 struct Release {
@@ -74,8 +52,8 @@ nb::list to_list(const std::vector<std::string>& texts) {
 
 class PyEngine {
  public:
-  PyEngine(const nb::dict& limits, bool server_header, bool date_header, std::size_t records) : process_(getpid()) {
-    set_limits(limits_, limits);
+  PyEngine(const nb::dict& limits, bool server_header, bool date_header, nb::handle headers, std::size_t records)
+      : limits_(limits_of(limits)), headers_(default_fields(headers)), process_(getpid()) {
     loop_ = std::make_unique<loop::Loop>();
     server_header_ = server_header;
     date_header_ = date_header;
@@ -124,6 +102,7 @@ class PyEngine {
     engine_ = std::make_unique<server::Engine>(*loop_, limits_, *application_);
     if (!server_header_) engine_->service().set_server({});
     engine_->service().sends_date = date_header_;
+    engine_->service().set_default_fields(headers_);
     engine_->log().keep(records_);
     for (net::BoundSocket& socket : sockets_) engine_->add_socket(std::move(socket));
     sockets_.clear();
@@ -313,8 +292,9 @@ class PyEngine {
     addresses_.push_back(sockets_.back().address());
   }
 
-  pid_t process_;
-  Limits limits_;
+  const Limits limits_;
+  const http1::DefaultFields headers_;
+  const pid_t process_;
   bool server_header_ = true;
   bool date_header_ = true;
   std::size_t records_ = 0;
@@ -333,14 +313,18 @@ class PyEngine {
 }  // namespace
 
 void bind_engine(nb::module_& module) {
+  module.def(
+      "check_headers", [](nb::handle headers) { (void)default_fields(headers); }, nb::arg("headers"),
+      nb::sig("def check_headers(headers: tuple[tuple[str, str], ...]) -> None"),
+      "Raises ValueError for a header that no response could have.");
   nb::class_<PyEngine>(
       module, "Engine",
       "One engine: its sockets, then (attached) its connections on a host event loop. Internal: use\n"
       "outrider.Server. Every method belongs to the loop's thread once attach() was called.")
-      .def(nb::init<const nb::dict&, bool, bool, std::size_t>(), nb::arg("limits"), nb::arg("server_header"),
-           nb::arg("date_header"), nb::arg("records"),
+      .def(nb::init<const nb::dict&, bool, bool, nb::handle, std::size_t>(), nb::arg("limits"),
+           nb::arg("server_header"), nb::arg("date_header"), nb::arg("headers"), nb::arg("records"),
            nb::sig("def __init__(self, limits: dict[str, float], server_header: bool, date_header: bool, "
-                   "records: int) -> None"))
+                   "headers: tuple[tuple[str, str], ...], records: int) -> None"))
       .def("bind_tcp", &PyEngine::bind_tcp, nb::arg("host"), nb::arg("port"), nb::arg("reuse_port"),
            "Binds a TCP socket; port 0 takes a free one. Raises OSError.")
       .def("bind_unix", &PyEngine::bind_unix, nb::arg("path"), "Binds a Unix socket. Raises OSError.")

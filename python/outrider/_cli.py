@@ -54,13 +54,44 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_option(parser: argparse.ArgumentParser, spec: dataclasses.Field[Any]) -> None:
     flag = "--" + spec.name.replace("_", "-")
-    shown = "" if spec.default in (None, "") else f" (default: {spec.default})"
+    shown = "" if spec.default in (None, "", ()) else f" (default: {spec.default})"
     help_text = spec.metadata["help"] + shown
     annotation = str(spec.type)
     if annotation == "bool":
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=spec.default, help=help_text)
         return
+    if "flag" in spec.metadata:
+        parser.add_argument(
+            spec.metadata["flag"],
+            dest=spec.name,
+            action=_Collect,
+            default=spec.default,
+            type=_name_and_value,
+            metavar="NAME:VALUE",
+            help=help_text,
+        )
+        return
     number = float if annotation.startswith("float") else int if annotation.startswith("int") else str
     parser.add_argument(
         flag, type=number, default=spec.default, choices=spec.metadata.get("choices"), help=help_text, metavar=None
     )
+
+
+class _Collect(argparse.Action):
+    """Adds each occurrence of the option to a tuple, which Config's default is."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError(f"{text!r} has no colon: NAME:VALUE is wanted")
+    return name, value.strip()

@@ -9,10 +9,11 @@ import functools
 import inspect
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+from outrider._engine import check_headers
 from outrider._logs import LEVELS
 from outrider._stop import SECONDS_MAX
 from outrider._uvicorn_options import take_uvicorn_options
@@ -24,7 +25,8 @@ LOG_LEVELS = tuple(LEVELS)
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
-    """A field with its help text; ``metadata`` may hold ``choices``, ``least`` (of a number) and ``cli=False``."""
+    """A field with its help text; ``metadata`` may hold ``choices``, ``least`` (of a number), ``cli=False`` and the
+    ``flag`` of an option that may be given several times."""
     return field(default=default, metadata={"help": help, **metadata})
 
 
@@ -57,6 +59,9 @@ class Config:
     backlog: int = option(2048, "connections that may wait to be accepted", least=1)
     server_header: bool = option(True, "send a Server field")
     date_header: bool = option(True, "send a Date field")
+    headers: Sequence[tuple[str, str]] = option(
+        (), "a header that every response has unless the application sets one of that name", flag="--header"
+    )
     isolation: str = option("thread", "where start() runs the application", choices=ISOLATIONS, cli=False)
     output: str = option(
         "capture",
@@ -80,10 +85,20 @@ class Config:
     header_count_max: int = option(128, "header fields of a request; more is answered 431", least=1)
     body_bytes_max: int = option(0, "bytes of a request body; more is answered 413; 0 for no limit")
     connections_max: int = option(0, "open connections; more are closed at once; 0 for no limit")
+    connections_per_address_max: int = option(
+        0, "open connections from an IPv4 address or an IPv6 /64; more are closed at once; 0 for no limit"
+    )
+    exchanges_max: int = option(0, "requests that are answered at the same time; more are answered 503; 0 for no limit")
     exchanges_per_connection_max: int = option(0, "requests on one connection, then it is closed; 0 for no limit")
     timeout_keep_alive: float = option(75.0, "seconds that an idle connection is kept; 0 for no limit")
     timeout_head: float = option(30.0, "seconds for a request head to arrive; then 408; 0 for no limit")
-    timeout_body: float = option(30.0, "seconds without a byte of an awaited request body; then 408; 0 for no limit")
+    timeout_body: float = option(
+        30.0, "seconds of waiting for a request body after which too little of it is answered 408; 0 for no limit"
+    )
+    body_rate_min: int = option(240, "bytes per second of an awaited request body, on average over timeout_body")
+    timeout_request: float = option(
+        0.0, "seconds from a request's first byte to its response's end; then 503 or a cut connection; 0 for no limit"
+    )
     timeout_write: float = option(
         30.0, "seconds without the client taking a byte; then the connection is cut; 0 for no limit"
     )
@@ -116,6 +131,7 @@ class Config:
             _check_tellable(self)
         elif self.output != "capture" or self.process_restarts > 0:
             raise ValueError("output and process_restarts are for a server with isolation='process'")
+        object.__setattr__(self, "headers", _checked_headers(self.headers))
         if self.uds is not None and self.fd is not None:
             raise ValueError("uds and fd can't be used together: choose one place to listen on")
 
@@ -127,10 +143,14 @@ class Config:
             "header_count_max": self.header_count_max,
             "body_bytes_max": self.body_bytes_max,
             "connections_max": self.connections_max,
+            "connections_per_address_max": self.connections_per_address_max,
+            "exchanges_max": self.exchanges_max,
             "exchanges_per_connection_max": self.exchanges_per_connection_max,
             "keep_alive_timeout": self.timeout_keep_alive,
             "head_timeout": self.timeout_head,
             "body_timeout": self.timeout_body,
+            "body_rate_min": self.body_rate_min,
+            "request_timeout": self.timeout_request,
             "write_timeout": self.timeout_write,
         }
 
@@ -143,6 +163,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "None": (type(None),),
     "Mapping[str, Any]": (Mapping,),
+    "Sequence[tuple[str, str]]": (list, tuple),
 }
 
 
@@ -163,6 +184,17 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
     choices = spec.metadata.get("choices")
     if choices and isinstance(value, str) and value not in choices:
         raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(map(repr, choices))}")
+
+
+def _checked_headers(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    for header in headers:
+        if not (
+            isinstance(header, (list, tuple)) and len(header) == 2 and all(isinstance(part, str) for part in header)
+        ):
+            raise TypeError(f"headers={headers!r}: {header!r} is not a pair of str, the name and the value")
+    checked = tuple((name, value) for name, value in headers)
+    check_headers(checked)
+    return checked
 
 
 def _check_tellable(config: Config) -> None:

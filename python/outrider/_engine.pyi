@@ -2,13 +2,23 @@
 
 import asyncio
 
+def check_headers(headers: tuple[tuple[str, str], ...]) -> None:
+    """Raises ValueError for a header that no response could have."""
+
 class Engine:
     """
     One engine: its sockets, then (attached) its connections on a host event loop. Internal: use
     outrider.Server. Every method belongs to the loop's thread once attach() was called.
     """
 
-    def __init__(self, limits: dict[str, float], server_header: bool, date_header: bool, records: int) -> None: ...
+    def __init__(
+        self,
+        limits: dict[str, float],
+        server_header: bool,
+        date_header: bool,
+        headers: tuple[tuple[str, str], ...],
+        records: int,
+    ) -> None: ...
     def bind_tcp(self, host: str, port: int, reuse_port: bool) -> None:
         """Binds a TCP socket; port 0 takes a free one. Raises OSError."""
 

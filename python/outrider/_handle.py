@@ -142,7 +142,9 @@ class Handle:
 
     def _bind(self, sockets: Sequence[socket.socket] | None) -> None:
         config = self.config
-        self._engine = Engine(config.limits(), config.server_header, config.date_header, config.request_log)
+        self._engine = Engine(
+            config.limits(), config.server_header, config.date_header, tuple(config.headers), config.request_log
+        )
         try:
             if sockets is not None:
                 for one in sockets:

@@ -23,8 +23,6 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "interface": (("auto", "asgi3"), "applications are ASGI 3 here"),
     "app_dir": ((None, ""), "put the folder on sys.path, or start the program in it"),
     "env_file": ((None,), "load it before, with python-dotenv for example"),
-    "headers": ((None, []), "let the application add response headers"),
-    "limit_concurrency": ((None,), "there is connections_max"),
     "h11_max_incomplete_event_size": ((None,), "there is head_bytes_max"),
     "callback_notify": ((None,), "nothing calls it"),
     "timeout_notify": ((None, 30), "nothing calls it"),
@@ -35,7 +33,7 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
 
 
 # What uvicorn calls otherwise.
-_RENAMED = {"limit_max_requests": "stop_after"}
+_RENAMED = {"limit_max_requests": "stop_after", "limit_concurrency": "exchanges_max"}
 
 
 def take_uvicorn_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +44,8 @@ def take_uvicorn_options(options: dict[str, Any]) -> dict[str, Any]:
         if name in _RENAMED:
             if value is not None:
                 kept[_RENAMED[name]] = value
+            continue
+        if name == "headers" and value is None:
             continue
         prefix = name.partition("_")[0] + "_"
         rule = _NEUTRAL.get(name) or (_NEUTRAL.get(prefix) if prefix in ("ssl_", "ws_") else None)

@@ -6,6 +6,7 @@
 // Thread: loop only.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -56,6 +57,9 @@ class ServedConnection : public ListNode<ServedConnectionTag> {
   virtual net::Address peer_address() const = 0;
   /// The exchange that is running, if there is one. The views are valid until the loop goes on.
   virtual std::optional<RunningExchange> running() const = 0;
+
+  /// Kept by the server as long as the connection lives.
+  std::shared_ptr<const void> admission;
 };
 
 /// How far a stop had come with an exchange when it ended.
@@ -76,7 +80,8 @@ struct ExchangeRecord {
 /// Whom connections report to: their server.
 class ConnectionObserver {
  public:
-  virtual void on_exchange_begin() = 0;
+  /// A request's head is complete; returns the application that it goes to.
+  virtual Application& on_exchange_begin() = 0;
   virtual void on_exchange_end(const ExchangeRecord& record) = 0;
   /// While draining: a connection that was busy no longer is.
   virtual void on_idle() = 0;

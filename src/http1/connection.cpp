@@ -59,6 +59,7 @@ std::size_t Connection::take_input(std::string_view bytes) {
       exchange_->begin(*this);
       phase_ = Phase::Receiving;
       set_deadline();
+      service_.deadlines.set(request_deadline_, static_cast<uint64_t>(service_.limits.request_timeout.count()));
     }
     if (exchange_->request_state() == Exchange::RequestState::Complete) break;
     Result<std::size_t, ProtocolError> taken = exchange_->feed(bytes.substr(used));
@@ -160,8 +161,7 @@ void Connection::step() {
   if (phase_ == Phase::Active && !is_dispatched_) {
     is_dispatched_ = true;
     has_body_news_ = false;  // what came with the head is there to be seen
-    application_ = service_.application;
-    service_.observer.on_exchange_begin();
+    application_ = &service_.observer.on_exchange_begin();
     application_->on_request(*exchange_);
   }
   if (phase_ == Phase::Active) return deliver_news();
@@ -206,6 +206,7 @@ uint64_t Connection::microseconds() const {
 // Called from within the face's call, or from within step(): the exchange's memory must survive the return, and does,
 // because recycling only puts it in the pool.
 void Connection::on_response_complete() {
+  service_.deadlines.clear(request_deadline_);
   report_end(exchange_->status());
   end_exchange();
 }
@@ -271,6 +272,7 @@ void Connection::write_error(ProtocolError error, bool is_head) {
   context.keep_alive = false;
   context.date = service_.date_line();
   context.server = service_.server_line();
+  context.defaults = service_.default_fields();
   Buffer& out = queue_.buffer();
   ResponseWriter writer;
   writer.begin(error.status());
@@ -365,7 +367,7 @@ void Connection::set_deadline() {
   } else if (phase_ == Phase::Lingering) {
     delay = limits.linger_timeout;
   } else if (phase_ == Phase::Discarding || (phase_ == Phase::Active && exchange_->wants_body())) {
-    delay = limits.body_timeout;
+    delay = std::chrono::milliseconds(exchange_->pace().left_ms(service_.loop.now_ms()));
   }
   service_.deadlines.set(*this, static_cast<uint64_t>(delay.count()));
 }
@@ -376,6 +378,8 @@ void Connection::on_deadline() {
     case Phase::Receiving:
       return refuse({Fault::HeadTimeout}, http::Disconnect::Timeout);
     case Phase::Active:
+    case Phase::Discarding:
+      if (!exchange_->pace().is_too_slow(service_.loop.now_ms())) return set_deadline();
       return refuse({Fault::BodyTimeout}, http::Disconnect::Timeout);
     default:
       return close();
@@ -388,6 +392,16 @@ void Connection::on_write_stalled() {
   disconnect(http::Disconnect::Timeout);
   stream_->reset_on_close();
   close();
+}
+
+void Connection::on_request_timeout() {
+  if (phase_ == Phase::Receiving) return refuse({Fault::HeadTimeout}, http::Disconnect::Timeout);
+  if (phase_ != Phase::Active) return;
+  // A handler that only computes its answer doesn't hear of a disconnect.
+  if (is_dispatched_ && exchange_->handler() != nullptr) exchange_->handler()->on_cancel();
+  if (phase_ != Phase::Active) return;  // it answered at once
+  const bool is_complete = exchange_->request_state() == Exchange::RequestState::Complete;
+  refuse({is_complete ? Fault::RequestTimeout : Fault::BodyTimeout}, http::Disconnect::Timeout);
 }
 
 // --- the end -------------------------------------------------------------------------------------------------------
@@ -470,6 +484,7 @@ void Connection::close() {
   if (phase_ == Phase::Closed) return;
   phase_ = Phase::Closed;
   service_.deadlines.clear(*this);
+  service_.deadlines.clear(request_deadline_);
   step_.unlink();
   flush_.unlink();
   if (is_reading_) stream_->stop_reading();

@@ -71,6 +71,13 @@ class Connection final : public http::ServedConnection,
   bool can_discard_body() const;
 
  private:
+  // Of the whole request: beside the deadline of the state at hand.
+  struct RequestDeadline final : loop::Deadline {
+    explicit RequestDeadline(Connection& owner) : connection(owner) {}
+    void on_deadline() override { connection.on_request_timeout(); }
+    Connection& connection;
+  };
+
   enum class Phase { Idle, Receiving, Active, Discarding, Closing, Lingering, Closed };
 
   // net::StreamHandler
@@ -102,6 +109,7 @@ class Connection final : public http::ServedConnection,
   void adjust_reading();
   void set_deadline();
   void on_write_stalled();
+  void on_request_timeout();
   uint64_t microseconds() const;
 
   Service& service_;
@@ -111,6 +119,7 @@ class Connection final : public http::ServedConnection,
   Buffer pending_;  // input behind the request under way (pipelining)
   loop::Deferred step_;
   loop::Deferred flush_;
+  RequestDeadline request_deadline_{*this};
   Attachment attachment_;
   http::Application* application_ = nullptr;  // that the exchange under way was given to
   std::chrono::steady_clock::time_point exchange_began_;

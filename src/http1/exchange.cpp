@@ -31,6 +31,7 @@ void Exchange::recycle() {
   writer_.reset();
   request_state_ = RequestState::Head;
   body_received_ = 0;
+  pace_.reset();
   wants_body_ = awaits_continue_ = discards_body_ = is_response_complete_ = false;
 }
 
@@ -53,6 +54,7 @@ Result<std::size_t, ProtocolError> Exchange::feed(std::string_view bytes) {
     if (!progress) return progress.error();
     used += progress->consumed;
     body_received_ += progress->content.size();
+    pace_.add(progress->consumed);
     awaits_continue_ = false;  // the peer didn't wait
     if (!discards_body_) body_.append(progress->content);
     if (progress->is_complete) request_state_ = RequestState::Complete;
@@ -63,6 +65,7 @@ Result<std::size_t, ProtocolError> Exchange::feed(std::string_view bytes) {
 void Exchange::discard_body() {
   discards_body_ = true;
   wants_body_ = true;
+  pace_.wait(connection_->service().loop.now_ms());
   body_.clear();
 }
 
@@ -77,12 +80,14 @@ http::Connection& Exchange::connection() { return *connection_; }
 void Exchange::consume_body(std::size_t count) {
   body_.consume(count);
   wants_body_ = false;
+  pace_.pause(connection_->service().loop.now_ms());
   connection_->on_body_consumed();
 }
 
 void Exchange::want_body() {
   if (request_state_ != RequestState::Body || wants_body_) return;
   wants_body_ = true;
+  pace_.wait(connection_->service().loop.now_ms());
   if (awaits_continue_ && !writer_.has_sent_head()) {
     // RFC 9110 §10.1.1: sent when the application asks for the content, so that it can refuse without having it.
     awaits_continue_ = false;
@@ -119,6 +124,7 @@ ResponseContext Exchange::response_context(http::More more) const {
   context.keep_alive = head_.wants_keep_alive() && !connection_->is_last_exchange() && !body_is_lost;
   context.date = service.date_line();
   context.server = service.server_line();
+  context.defaults = service.default_fields();
   return context;
 }
 

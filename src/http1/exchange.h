@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/result.h"
 #include "http/exchange.h"
+#include "http1/body_pace.h"
 #include "http1/body_reader.h"
 #include "http1/head_parser.h"
 #include "http1/response_writer.h"
@@ -28,7 +29,7 @@ class Connection;
 
 class Exchange final : public http::Exchange {
  public:
-  explicit Exchange(const Limits& limits) : parser_(limits), reader_(limits) {}
+  explicit Exchange(const Limits& limits) : parser_(limits), reader_(limits), pace_(limits) {}
 
   // The connection's side.
 
@@ -53,6 +54,8 @@ class Exchange final : public http::Exchange {
   bool keeps_alive() const { return writer_.keeps_alive(); }
   int status() const { return writer_.status(); }
   bool wants_body() const { return wants_body_ && request_state_ == RequestState::Body; }
+  /// How fast the body comes while it is waited for, or thrown away.
+  BodyPace& pace() { return pace_; }
   /// The peer was promised, or sent, what it takes to send the body.
   bool awaits_continue() const { return awaits_continue_; }
 
@@ -88,6 +91,7 @@ class Exchange final : public http::Exchange {
   http::RequestHead head_;
   HeadParser parser_;
   BodyReader reader_;
+  BodyPace pace_;
   Buffer body_;
   ResponseWriter writer_;
   RequestState request_state_ = RequestState::Head;

@@ -48,6 +48,7 @@ constexpr std::array<Row, kFaultCount> kRows{{
     {Fault::BodyTooLarge, 413, "the body is larger than this server accepts"},
     {Fault::HeadTimeout, 408, "the request head took too long"},
     {Fault::BodyTimeout, 408, "the request body took too long"},
+    {Fault::RequestTimeout, 503, "the answer took longer than this server allows"},
 }};
 
 const Row& row(Fault fault) {

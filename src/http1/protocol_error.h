@@ -42,6 +42,7 @@ enum class Fault {
   BodyTooLarge,
   HeadTimeout,
   BodyTimeout,
+  RequestTimeout,
 };
 
 struct ProtocolError {
@@ -54,6 +55,6 @@ struct ProtocolError {
 };
 
 /// The number of faults, for tests that cover each.
-inline constexpr int kFaultCount = static_cast<int>(Fault::BodyTimeout) + 1;
+inline constexpr int kFaultCount = static_cast<int>(Fault::RequestTimeout) + 1;
 
 }  // namespace outrider::http1

@@ -87,7 +87,7 @@ TEST_CASE("every fault can be produced") {
   provoke(line + "a: b\r\nc: d\r\n\r\n", provoked, tight);
   provoke(line + "Content-Length: 6\r\n\r\n", provoked, tight);
   // These two are the connection's: tests/wire/time_out_test.cpp produces them.
-  provoked.insert({Fault::HeadTimeout, Fault::BodyTimeout});
+  provoked.insert({Fault::HeadTimeout, Fault::BodyTimeout, Fault::RequestTimeout});
 
   for (int i = 0; i < kFaultCount; ++i) {
     INFO(std::string(ProtocolError{static_cast<Fault>(i)}.sentence()));

@@ -220,6 +220,7 @@ ResponseWriter::Fault ResponseWriter::account(uint64_t size, http::More more) {
 // Adds the fields that depend on the content and the connection, and the empty line.
 void ResponseWriter::close_head(uint64_t size, http::More more, const ResponseContext& context) {
   facts_.state = State::Content;
+  if (context.defaults != nullptr) context.defaults->complete(head_);
   if (!facts_.has_date) head_.append(context.date);
   if (!facts_.has_server) head_.append(context.server);
   choose_framing(size, more, context.is_http11);

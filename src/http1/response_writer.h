@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "http/exchange.h"
+#include "http1/default_fields.h"
 
 namespace outrider::http1 {
 
@@ -22,6 +23,7 @@ struct ResponseContext {
   bool keep_alive = true;   // the connection is to be kept, as far as the request and the server are concerned
   std::string_view date;    // the Date field's line, with its CRLF; empty for none
   std::string_view server;  // the Server field's line, with its CRLF; empty for none
+  const DefaultFields* defaults = nullptr;
 };
 
 class ResponseWriter {

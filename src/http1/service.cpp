@@ -28,6 +28,12 @@ void Service::set_server(std::string_view value) {
   server_line_ = value.empty() ? std::string() : "server: " + std::string(value) + "\r\n";
 }
 
+void Service::set_default_fields(const DefaultFields& fields) {
+  default_fields_ = fields;
+  if (fields.has("server")) server_line_.clear();
+  if (fields.has("date")) sends_date = false;
+}
+
 std::unique_ptr<Exchange> Service::acquire_exchange() {
   if (spare_.empty()) return std::make_unique<Exchange>(limits);
   std::unique_ptr<Exchange> exchange = std::move(spare_.back());

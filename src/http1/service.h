@@ -12,6 +12,7 @@
 #include "base/http_date.h"
 #include "http/exchange.h"
 #include "http/served_connection.h"
+#include "http1/default_fields.h"
 #include "loop/deadline.h"
 #include "loop/loop.h"
 #include "net/write_queue.h"
@@ -34,11 +35,13 @@ struct Service {
   std::string_view server_line() const { return server_line_; }
   /// The value of the Server field; empty for none.
   void set_server(std::string_view value);
+  /// Fields that every response has; they may be the Date and the Server field, too.
+  void set_default_fields(const DefaultFields& fields);
+  const DefaultFields* default_fields() const { return default_fields_.is_empty() ? nullptr : &default_fields_; }
 
   loop::Loop& loop;
   Limits limits;
   http::ConnectionObserver& observer;
-  http::Application* application = nullptr;  // for the next requests; set before the first connection
   loop::DeadlineWheel deadlines;
   net::BufferPool buffers;
   bool sends_date = true;
@@ -48,6 +51,7 @@ struct Service {
  private:
   HttpDate date_;
   std::string date_line_;
+  DefaultFields default_fields_;
   std::string server_line_ = "server: outrider\r\n";
   std::vector<std::unique_ptr<Exchange>> spare_;
 };

@@ -17,12 +17,16 @@ std::string describe_exhaustion(int code) {
 }
 
 Engine::Engine(loop::Loop& loop, const Limits& limits, http::Application& application)
+    : Engine(loop, limits, application, std::make_shared<Admission>(limits)) {}
+
+Engine::Engine(loop::Loop& loop, const Limits& limits, http::Application& application,
+               std::shared_ptr<Admission> admission)
     : loop_(loop),
       service_(loop, limits, *this),
+      application_(&application),
+      admission_(std::move(admission)),
       destroy_closed_([](void* self) { static_cast<Engine*>(self)->destroy_closed(); }, this),
-      check_quiet_([](void* self) { static_cast<Engine*>(self)->check_quiet(); }, this) {
-  service_.application = &application;
-}
+      check_quiet_([](void* self) { static_cast<Engine*>(self)->check_quiet(); }, this) {}
 
 Engine::~Engine() {
   drain_.reset();
@@ -45,10 +49,14 @@ void Engine::start_listening(int backlog) {
 }
 
 void Engine::serve(std::unique_ptr<net::Stream> stream) {
-  const std::size_t most = service_.limits.connections_max;
-  // The stream dies here: the connection closes.
-  if (service_.is_draining || (most != 0 && connection_count_ >= most)) return;
+  if (service_.is_draining) return;  // the stream dies here: the connection closes
+  std::shared_ptr<const void> admission;
+  if (admission_->limits_connections()) {
+    admission = admission_->admit(admission_->limits_addresses() ? stream->peer_address() : net::Address());
+    if (admission == nullptr) return;
+  }
   auto* connection = new http1::Connection(service_, std::move(stream));  // owned by the list it is in
+  connection->admission = std::move(admission);
   connections_.push_back(*connection);
   ++connection_count_;
 }
@@ -122,13 +130,15 @@ std::vector<std::string> Engine::describe_running(std::size_t most) {
   return texts;
 }
 
-void Engine::on_exchange_begin() {
+http::Application& Engine::on_exchange_begin() {
   ++exchange_count_;
   ++exchanges_total_;
+  return admission_->begin_exchange() ? *application_ : overload_;
 }
 
 void Engine::on_exchange_end(const http::ExchangeRecord& record) {
   --exchange_count_;
+  admission_->end_exchange();
   log_.add(record);
   if (on_record_) on_record_(record);
   if (drain_ != nullptr) drain_->on_exchange_end(record);

@@ -20,8 +20,10 @@
 #include "net/listener.h"
 #include "outrider/limits.h"
 #include "outrider/stop.h"
+#include "server/admission.h"
 #include "server/drain.h"
 #include "server/exchange_log.h"
+#include "server/overload.h"
 
 namespace outrider::server {
 
@@ -33,8 +35,10 @@ std::string describe_exhaustion(int code);
 
 class Engine final : private http::ConnectionObserver {
  public:
-  /// `loop` and `application` must outlive the engine.
+  /// `loop` and `application` must outlive the engine. The engines of one server share their admission.
   Engine(loop::Loop& loop, const Limits& limits, http::Application& application);
+  Engine(loop::Loop& loop, const Limits& limits, http::Application& application,
+         std::shared_ptr<Admission> admission);
   /// Resets what is still open; drain() first to end in order.
   ~Engine();
   Engine(const Engine&) = delete;
@@ -65,7 +69,7 @@ class Engine final : private http::ConnectionObserver {
   bool is_draining() const { return drain_ != nullptr; }
 
   /// Requests go to another application from now on; running exchanges stay with theirs.
-  void set_application(http::Application& application) { service_.application = &application; }
+  void set_application(http::Application& application) { application_ = &application; }
   /// Ends the exchanges of one application in the stages of `policy`, while connections go on; `done` is called once,
   /// on the loop, when none of them is left. One call at a time. A drain() in between has its own deadlines, too.
   void end_exchanges(const http::Application& application, const StopPolicy& policy,
@@ -95,7 +99,7 @@ class Engine final : private http::ConnectionObserver {
   using Connections = List<http::ServedConnection, http::ServedConnectionTag>;
 
   // http::ConnectionObserver
-  void on_exchange_begin() override;
+  http::Application& on_exchange_begin() override;
   void on_exchange_end(const http::ExchangeRecord& record) override;
   void on_idle() override;
   void on_closed(http::ServedConnection& connection) override;
@@ -106,6 +110,9 @@ class Engine final : private http::ConnectionObserver {
 
   loop::Loop& loop_;
   http1::Service service_;
+  http::Application* application_;  // for the next requests
+  Overload overload_;               // for those beyond the limit
+  std::shared_ptr<Admission> admission_;
   ExchangeLog log_;
   std::function<void(const http::ExchangeRecord&)> on_record_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;

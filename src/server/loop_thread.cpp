@@ -6,20 +6,23 @@
 
 #include "loop/mailbox.h"
 #include "outrider/error.h"
+#include "server/default_fields.h"
 #include "server/own_thread.h"
 #include "server/thread_signals.h"
 
 namespace outrider::server {
 
-LoopThread::LoopThread(const Config& config, std::vector<net::BoundSocket> sockets, ApplicationSource& source,
+LoopThread::LoopThread(const Config& config, std::shared_ptr<Admission> admission,
+                       std::vector<net::BoundSocket> sockets, ApplicationSource& source,
                        ApplicationSource::RequestStop request_stop)
     : loop_(std::make_unique<loop::Loop>()),
       request_stop_(std::move(request_stop)),
       application_(source.make(*loop_, request_stop_)),
       destroy_retired_([](void* self) { static_cast<LoopThread*>(self)->destroy_retired(); }, this),
-      engine_(std::make_unique<Engine>(*loop_, config.limits, *application_)) {
+      engine_(std::make_unique<Engine>(*loop_, config.limits, *application_, std::move(admission))) {
   engine_->service().set_server(config.server_header);
   engine_->service().sends_date = config.date_header;
+  engine_->service().set_default_fields(default_fields(config));
   engine_->service().times_exchanges = false;  // nobody keeps records here
   if (config.log) {
     engine_->on_held_up(held_up_after, [&log = config.log](const std::vector<std::string>& running) {

@@ -25,8 +25,8 @@ namespace outrider::server {
 class LoopThread {
  public:
   /// Listens from now on; connections wait until start(). Throws Error.
-  LoopThread(const Config& config, std::vector<net::BoundSocket> sockets, ApplicationSource& source,
-             ApplicationSource::RequestStop request_stop);
+  LoopThread(const Config& config, std::shared_ptr<Admission> admission, std::vector<net::BoundSocket> sockets,
+             ApplicationSource& source, ApplicationSource::RequestStop request_stop);
   /// Joins the thread; when that is the calling one, lets it end by itself.
   ~LoopThread();
   LoopThread(const LoopThread&) = delete;

@@ -6,6 +6,7 @@
 
 #include "http1/field_line.h"
 #include "outrider/error.h"
+#include "server/default_fields.h"
 #include "server/fork.h"
 #include "server/own_thread.h"
 #include "server/sockets.h"
@@ -52,6 +53,7 @@ void check(const Config& config) {
   check_time("limits.head_timeout", limits.head_timeout);
   check_time("limits.body_timeout", limits.body_timeout);
   check_time("limits.keep_alive_timeout", limits.keep_alive_timeout);
+  check_time("limits.request_timeout", limits.request_timeout);
   check_time("limits.write_timeout", limits.write_timeout);
   check_time("limits.linger_timeout", limits.linger_timeout);
   if (config.stop_policy) {
@@ -63,6 +65,7 @@ void check(const Config& config) {
   if (http1::find_invalid_field_byte(config.server_header) != config.server_header.size()) {
     throw Error(ErrorKind::Option, "Config::server_header holds a control character such as CR or LF");
   }
+  default_fields(config);
   const bool is_elsewhere = !config.uds.empty() || !config.fds.empty() || !config.bind.empty();
   if (is_elsewhere && config.port != 0) {
     throw Error(ErrorKind::Option, "Config::port is " + std::to_string(config.port) +
@@ -103,8 +106,9 @@ void ServerState::make_threads() {
   url_ = sockets[0][0].address().url("http");
   port_ = sockets[0][0].address().port();
   for (const net::BoundSocket& socket : sockets[0]) addresses_.push_back(socket.address().to_string());
+  const auto admission = std::make_shared<Admission>(config_.limits);
   for (std::vector<net::BoundSocket>& own : sockets) {
-    threads_.push_back(std::make_unique<LoopThread>(config_, std::move(own), *sources_.back(),
+    threads_.push_back(std::make_unique<LoopThread>(config_, admission, std::move(own), *sources_.back(),
                                                     [this](const StopPolicy& policy) { request_stop(policy); }));
   }
 }

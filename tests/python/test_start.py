@@ -215,8 +215,14 @@ def test_a_loop_that_is_none_is_refused_by_name() -> None:
     "options",
     [
         {"reload": False, "workers": 1, "log_config": None, "proxy_headers": False, "use_colors": False},
-        {"http": "h11", "ws": "none", "interface": "asgi3", "app_dir": "", "env_file": None, "headers": []},
-        {"ssl_keyfile": None, "ssl_certfile": None, "limit_concurrency": None, "limit_max_requests": None},
+        {"http": "h11", "ws": "none", "interface": "asgi3", "app_dir": "", "env_file": None},
+        {
+            "ssl_keyfile": None,
+            "ssl_certfile": None,
+            "headers": None,
+            "limit_concurrency": None,
+            "limit_max_requests": None,
+        },
     ],
 )
 def test_options_of_uvicorns_that_ask_for_nothing_are_taken(options: dict[str, Any]) -> None:

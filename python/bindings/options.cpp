@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "options.h"
+
+#include <nanobind/stl/string.h>
+
+#include <string>
+
+namespace nb = nanobind;
+
+namespace outrider::python {
+namespace {
+
+// Names and values are latin-1, as ASGI's servers take them.
+std::string to_latin1(nb::handle text) {
+  const nb::bytes bytes = nb::steal<nb::bytes>(PyUnicode_AsLatin1String(text.ptr()));
+  if (!bytes.is_valid()) throw nb::python_error();
+  return {bytes.c_str(), bytes.size()};
+}
+
+}  // namespace
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000.0));
+}
+
+Limits limits_of(const nb::dict& values) {
+  Limits limits;
+  const auto number = [&](const char* name, std::size_t& to) {
+    if (values.contains(name)) to = nb::cast<std::size_t>(values[name]);
+  };
+  const auto seconds = [&](const char* name, std::chrono::milliseconds& to) {
+    if (values.contains(name)) to = milliseconds(nb::cast<double>(values[name]));
+  };
+  number("request_line_bytes_max", limits.request_line_bytes_max);
+  number("head_bytes_max", limits.head_bytes_max);
+  number("header_count_max", limits.header_count_max);
+  number("body_bytes_max", limits.body_bytes_max);
+  number("connections_max", limits.connections_max);
+  number("connections_per_address_max", limits.connections_per_address_max);
+  number("exchanges_max", limits.exchanges_max);
+  number("exchanges_per_connection_max", limits.exchanges_per_connection_max);
+  seconds("head_timeout", limits.head_timeout);
+  seconds("body_timeout", limits.body_timeout);
+  number("body_rate_min", limits.body_rate_min);
+  seconds("request_timeout", limits.request_timeout);
+  seconds("keep_alive_timeout", limits.keep_alive_timeout);
+  seconds("write_timeout", limits.write_timeout);
+  return limits;
+}
+
+http1::DefaultFields default_fields(nb::handle headers) {
+  http1::DefaultFields fields;
+  for (const nb::handle header : headers) {
+    const std::string name = to_latin1(header[0]);
+    const http::ResponseFault fault = fields.add(name, to_latin1(header[1]));
+    if (fault == http::ResponseFault::None) continue;
+    const std::string text = "headers: " + nb::cast<std::string>(nb::repr(header)) + ": ";
+    throw nb::value_error((text + std::string(http::sentence(fault))).c_str());
+  }
+  return fields;
+}
+
+}  // namespace outrider::python
