@@ -206,14 +206,16 @@ ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More mo
   return frame;
 }
 
+// A piece that is refused counts for nothing: the next one stands in its place.
 ResponseWriter::Fault ResponseWriter::account(uint64_t size, http::More more) {
-  facts_.content_sent += size;
+  const uint64_t sent = facts_.content_sent + size;
   // A response to HEAD (or a 304) may give the length of content that isn't sent.
-  const bool may_be_empty =
-      facts_.content_sent == 0 && (http::forbids_content(facts_.status) || facts_.is_head_response);
-  if (!facts_.has_content_length || may_be_empty) return Fault::None;
-  if (facts_.content_sent > facts_.content_length) return Fault::BodyTooLong;
-  if (more == http::More::No && facts_.content_sent < facts_.content_length) return Fault::BodyTooShort;
+  const bool may_be_empty = sent == 0 && (http::forbids_content(facts_.status) || facts_.is_head_response);
+  if (facts_.has_content_length && !may_be_empty) {
+    if (sent > facts_.content_length) return Fault::BodyTooLong;
+    if (more == http::More::No && sent < facts_.content_length) return Fault::BodyTooShort;
+  }
+  facts_.content_sent = sent;
   return Fault::None;
 }
 

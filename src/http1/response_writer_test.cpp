@@ -316,6 +316,17 @@ TEST_CASE("content that isn't as long as its length says is refused") {
   }
 }
 
+TEST_CASE("content that was refused counts for nothing") {
+  Response response;
+  REQUIRE(response.begin(200, {{"content-length", "5"}}) == Fault::None);
+  CHECK(response.write("abcd", More::No) == Fault::BodyTooShort);
+  CHECK(response.write("e", More::No) == Fault::BodyTooShort);
+  CHECK(response.write("abcdef", More::Yes) == Fault::BodyTooLong);
+  CHECK(response.bytes().empty());
+  CHECK(response.write("abcde", More::No) == Fault::None);
+  CHECK(response.bytes().ends_with("content-length: 5\r\n\r\nabcde"));
+}
+
 TEST_CASE("a head that was begun can be replaced before it is sent") {
   Response response;
   response.out.append("what is before it stays|");
