@@ -4,15 +4,13 @@
 #include <string>
 
 #include "asgi_application.h"
+#include "base/ascii.h"
 #include "base/check.h"
+#include "message.h"
 #include "names.h"
 
 namespace outrider::python {
 namespace {
-
-std::string_view view(PyObject* bytes) {
-  return {PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes))};
-}
 
 // Compares a message's type with a known one. Applications send the same string object again and again: the last
 // one that was equal is remembered, and then compared by pointer.
@@ -25,11 +23,6 @@ bool is_type(PyObject* type, PyObject* known, PyObject*& remembered) {
 
 PyObject* last_start_type = nullptr;
 PyObject* last_body_type = nullptr;
-
-bool refuse(PyObject* exception, const char* format, PyObject* culprit) {
-  PyErr_Format(exception, format, culprit);
-  return false;
-}
 
 }  // namespace
 
@@ -98,10 +91,10 @@ bool AsgiExchange::can_receive() {
 
 PyObject* AsgiExchange::take_message() {
   const Names& n = names();
+  PyRef message = PyRef::steal(PyDict_New());  // first: a collection of garbage may run anything, a send() as well
+  if (!message) return nullptr;
   const bool has_request = exchange_ != nullptr && response_ != Response::Complete && !gave_request_ &&
                            (!exchange_->body().empty() || exchange_->is_body_complete());
-  PyRef message = PyRef::steal(PyDict_New());
-  if (!message) return nullptr;
   if (!has_request) {
     gave_disconnect_ = true;
     return PyDict_SetItem(message.get(), n.type, n.http_disconnect) == 0 ? message.release() : nullptr;
@@ -134,115 +127,88 @@ bool AsgiExchange::check_connected() {
 
 bool AsgiExchange::send(PyObject* message) {
   const Names& n = names();
-  if (!PyDict_Check(message)) return refuse(PyExc_TypeError, "an ASGI message must be a dict, not %R", message);
+  if (!PyDict_Check(message)) return refuse(PyExc_TypeError, "an ASGI message must be a dict, not %.200R", message);
   PyObject* type = PyDict_GetItemWithError(message, n.type);
   if (type == nullptr) {
-    if (PyErr_Occurred() == nullptr)
-      PyErr_Format(PyExc_ValueError, "an ASGI message must have a 'type': %R", message);
-    return false;
+    if (PyErr_Occurred() != nullptr) return false;
+    return refuse(PyExc_ValueError, "an ASGI message must have a 'type': %.200R", message);
   }
   if (is_type(type, n.response_body, last_body_type)) return send_body(message);
   if (is_type(type, n.response_start, last_start_type)) return send_start(message);
-  return refuse(PyExc_ValueError,
-                "unknown ASGI message type %R: an HTTP response is 'http.response.start', then 'http.response.body'",
+  return refuse(
+      PyExc_ValueError,
+      "unknown ASGI message type %.200R: an HTTP response is 'http.response.start', then 'http.response.body'", type);
+}
+
+bool AsgiExchange::check_not_over(PyObject* type) {
+  if (response_ != Response::Complete) return true;
+  return refuse(application_.protocol_error(),
+                was_abandoned_ ? "%R was sent after the application had ended, which has answered the request"
+                               : "%R was sent after the response was complete (more_body was false)",
                 type);
 }
 
 bool AsgiExchange::send_start(PyObject* message) {
-  const Names& n = names();
-  if (response_ != Response::NotStarted) {
+  long status = 0;
+  if (!read_status(message, status)) return false;
+  const PyRef fields = read_fields(message, names().headers);
+  // From here on nothing of the application's runs until all is done: see message.h.
+  if (!fields || !check_not_over(names().response_start)) return false;
+  if (response_ == Response::Started) {
     PyErr_SetString(application_.protocol_error(),
                     "'http.response.start' was sent already: a response has one start");
     return false;
   }
   if (!check_connected()) return false;
-  PyObject* status_object = PyDict_GetItemWithError(message, n.status);
-  if (status_object == nullptr || !PyLong_Check(status_object)) {
-    if (PyErr_Occurred() != nullptr) return false;
-    return refuse(PyExc_TypeError, "'status' of 'http.response.start' must be an int, not %R",
-                  status_object == nullptr ? Py_None : status_object);
-  }
-  const long status = PyLong_AsLong(status_object);
-  if (status == -1 && PyErr_Occurred() != nullptr) return false;
   // Informational responses don't come this way (RFC 9110 §15.2: they aren't the response).
   const auto fault = status < 200 || status > 999 ? http::ResponseFault::StatusInvalid
                                                   : exchange_->begin_head(static_cast<int>(status));
-  if (!check(fault, status_object)) return false;
-  PyObject* headers = PyDict_GetItemWithError(message, n.headers);
-  if ((headers != nullptr && !add_headers(headers)) || PyErr_Occurred() != nullptr) {
-    exchange_->drop_head();
-    return false;
+  if (fault != http::ResponseFault::None) {
+    return check(fault, PyRef::steal(PyLong_FromLong(status)).get());
   }
+  if (!add_headers(fields.get())) return false;
   response_ = Response::Started;
   return true;
 }
 
-bool AsgiExchange::add_headers(PyObject* headers) {
-  PyRef sequence = PyRef::steal(PySequence_Fast(headers, "'headers' must be an iterable of (name, value) pairs"));
-  if (!sequence) return false;
-  const Py_ssize_t count = PySequence_Fast_GET_SIZE(sequence.get());
+// All of them, or none and no head.
+bool AsgiExchange::add_headers(PyObject* fields) {
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(fields);
   for (Py_ssize_t i = 0; i < count; ++i) {
-    if (!add_header(PySequence_Fast_GET_ITEM(sequence.get(), i))) return false;
+    PyObject* field = PySequence_Fast_GET_ITEM(fields, i);
+    const std::string_view name = view(PySequence_Fast_GET_ITEM(field, 0));
+    // ASGI, "Response Start": the application may send it, the server must ignore it.
+    if (ascii::equals_ignore_case(name, "transfer-encoding")) continue;
+    const auto fault = exchange_->add_field(name, view(PySequence_Fast_GET_ITEM(field, 1)));
+    if (fault == http::ResponseFault::None) continue;
+    exchange_->drop_head();
+    return check(fault, field);
   }
   return true;
 }
 
-bool AsgiExchange::add_header(PyObject* header) {
-  PyRef pair = PyRef::steal(PySequence_Fast(header, "a header must be a (name, value) pair"));
-  if (!pair) return false;
-  if (PySequence_Fast_GET_SIZE(pair.get()) != 2) {
-    return refuse(PyExc_ValueError, "a header must be a (name, value) pair, not %R", header);
-  }
-  PyObject* name = PySequence_Fast_GET_ITEM(pair.get(), 0);
-  PyObject* value = PySequence_Fast_GET_ITEM(pair.get(), 1);
-  if (!PyBytes_Check(name) || !PyBytes_Check(value)) {
-    return refuse(PyExc_TypeError, "header name and value must be bytes, not %R", header);
-  }
-  return check(exchange_->add_field(view(name), view(value)), header);
-}
-
 bool AsgiExchange::check(http::ResponseFault fault, PyObject* culprit) {
   if (fault == http::ResponseFault::None) return true;
-  const std::string sentence(http::sentence(fault));
-  PyErr_Format(application_.protocol_error(), "%s: %R", sentence.c_str(), culprit);
-  return false;
+  return refuse(application_.protocol_error(), (std::string(http::sentence(fault)) + ": %.200R").c_str(), culprit);
 }
 
 bool AsgiExchange::send_body(PyObject* message) {
-  const Names& n = names();
-  if (response_ != Response::Started) {
-    PyErr_SetString(application_.protocol_error(),
-                    response_ == Response::Complete
-                        ? "'http.response.body' was sent after the response was complete (more_body was false)"
-                        : "'http.response.body' was sent before 'http.response.start'");
+  bool more = false;
+  if (!read_flag(message, names().more_body, more)) return false;
+  PyRef bytes = read_body(message);
+  if (!bytes || !check_not_over(names().response_body)) return false;
+  if (response_ == Response::NotStarted) {
+    PyErr_SetString(application_.protocol_error(), "'http.response.body' was sent before 'http.response.start'");
     return false;
   }
-  PyObject* body = PyDict_GetItemWithError(message, n.body);
-  if (body == nullptr && PyErr_Occurred() != nullptr) return false;
-  PyObject* more_object = PyDict_GetItemWithError(message, n.more_body);
-  if (more_object == nullptr && PyErr_Occurred() != nullptr) return false;
-  const int more = more_object == nullptr ? 0 : PyObject_IsTrue(more_object);
-  if (more < 0) return false;
   // The last piece of a stream that is to end is welcome.
-  if ((more != 0 || exchange_ == nullptr) && !check_connected()) return false;
-
-  PyRef bytes;
-  if (body == nullptr) {
-    bytes = PyRef::borrow(n.empty_bytes);
-  } else if (PyBytes_Check(body)) {
-    bytes = PyRef::borrow(body);
-  } else if (PyObject_CheckBuffer(body)) {
-    bytes = PyRef::steal(PyBytes_FromObject(body));  // a copy: a bytearray may change before it has left
-    if (!bytes) return false;
-  } else {
-    return refuse(PyExc_TypeError, "'body' of 'http.response.body' must be bytes, not %R", body);
-  }
+  if ((more || exchange_ == nullptr) && !check_connected()) return false;
 
   const std::string_view content = view(bytes.get());
   const http::Piece piece{content, bytes.release(), [](void* owner) { Py_DECREF(static_cast<PyObject*>(owner)); }};
-  const http::ResponseFault fault = exchange_->write(piece, more != 0 ? http::More::Yes : http::More::No);
+  const http::ResponseFault fault = exchange_->write(piece, more ? http::More::Yes : http::More::No);
   if (fault != http::ResponseFault::None) return check(fault, message);
-  if (more == 0) {
+  if (!more) {
     response_ = Response::Complete;
     exchange_ = nullptr;
     if (!waiters_.empty()) wake();
@@ -269,6 +235,7 @@ void AsgiExchange::end_with_error() {
   http::Exchange& exchange = *exchange_;
   exchange_ = nullptr;
   response_ = Response::Complete;
+  was_abandoned_ = true;
   if (exchange.has_sent_head()) {
     exchange.abort();
   } else {

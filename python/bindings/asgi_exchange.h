@@ -38,6 +38,8 @@ class AsgiExchange final : public http::ExchangeHandler {
 
   /// Whether receive() has something to return.
   bool can_receive();
+  /// Whether receive() has told the application of the disconnection.
+  bool gave_disconnect() const { return gave_disconnect_; }
   /// The next message, a new reference; null with a Python error on failure. Only if can_receive().
   PyObject* take_message();
   /// Handles a message of the application. False with a Python error when it is refused.
@@ -64,8 +66,8 @@ class AsgiExchange final : public http::ExchangeHandler {
 
   bool send_start(PyObject* message);
   bool send_body(PyObject* message);
-  bool add_headers(PyObject* headers);
-  bool add_header(PyObject* header);
+  bool check_not_over(PyObject* type);
+  bool add_headers(PyObject* fields);
   bool check(http::ResponseFault fault, PyObject* culprit);
   void end_with_error();
   void wake();
@@ -79,6 +81,7 @@ class AsgiExchange final : public http::ExchangeHandler {
   PyRef keep_alive_;  // self_, while the exchange refers to this
   std::vector<PyRef> waiters_;
   Response response_ = Response::NotStarted;
+  bool was_abandoned_ = false;    // complete without the application: it ended before
   bool gave_request_ = false;     // the last http.request message was delivered
   bool is_disconnected_ = false;  // the peer is gone, or is said to be
   bool is_stopping_ = false;      // the server, while the response was under way

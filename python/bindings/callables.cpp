@@ -32,6 +32,7 @@ struct WaitingObject {
   PyObject_HEAD ReceiveObject* receive;
   PyObject* iterator;  // of the future that is awaited; null when none is
   WaitsFor waits_for;
+  bool gave_turn;  // to the event loop: see gives_turn()
 };
 
 PyTypeObject* receive_type = nullptr;
@@ -51,6 +52,17 @@ void free_object(PyObject* self) {
   Py_DECREF(type);
 }
 
+// asyncio's objects aren't safe to use from other threads, and neither is the engine. `use` is "receive() was
+// called".
+bool check_on_thread(ReceiveObject* receive, const char* use) {
+  if (PyThread_get_thread_ident() == receive->exchange.application().thread()) return true;
+  PyErr_Format(PyExc_RuntimeError,
+               "%s in another thread than the event loop's; go through asyncio.run_coroutine_threadsafe(), "
+               "or anyio.from_thread.run()",
+               use);
+  return false;
+}
+
 // --- Waiting -------------------------------------------------------------------------------------------------------
 
 PyObject* new_waiting(ReceiveObject* receive, WaitsFor waits_for) {
@@ -59,6 +71,7 @@ PyObject* new_waiting(ReceiveObject* receive, WaitsFor waits_for) {
   waiting->receive = reinterpret_cast<ReceiveObject*>(Py_NewRef(reinterpret_cast<PyObject*>(receive)));
   waiting->iterator = nullptr;
   waiting->waits_for = waits_for;
+  waiting->gave_turn = false;
   return reinterpret_cast<PyObject*>(waiting);
 }
 
@@ -80,22 +93,35 @@ PyObject* take_result(WaitingObject* waiting) {
   return exchange.check_connected() ? Py_NewRef(Py_None) : nullptr;
 }
 
+// An application that asks again and again, though it was told of the disconnection, would otherwise never give the
+// event loop a turn, and nothing could end it.
+bool gives_turn(WaitingObject* waiting) {
+  if (waiting->gave_turn || waiting->waits_for != WaitsFor::Message) return false;
+  return waiting->gave_turn = waiting->receive->exchange.gave_disconnect();
+}
+
 // A future being done means "look again": another receive() may have taken what came. So nothing is lost when a
 // waiter is cancelled at the moment it is woken.
 PySendResult waiting_send(PyObject* self, PyObject*, PyObject** result) {
   auto* waiting = reinterpret_cast<WaitingObject*>(self);
+  *result = nullptr;
+  const bool is_message = waiting->waits_for == WaitsFor::Message;
+  if (!check_on_thread(waiting->receive, is_message ? "receive() was awaited" : "send() was awaited")) {
+    return PYGEN_ERROR;
+  }
   while (true) {
     if (waiting->iterator == nullptr) {
+      if (gives_turn(waiting)) {
+        *result = Py_NewRef(Py_None);  // a bare yield, as asyncio.sleep(0) does
+        return PYGEN_NEXT;
+      }
       if (is_ready(waiting)) {
         *result = take_result(waiting);
         return *result == nullptr ? PYGEN_ERROR : PYGEN_RETURN;
       }
       const PyRef future = PyRef::steal(waiting->receive->exchange.make_waiter());
       waiting->iterator = future ? PyObject_CallMethod(future.get(), "__await__", nullptr) : nullptr;
-      if (waiting->iterator == nullptr) {
-        *result = nullptr;
-        return PYGEN_ERROR;
-      }
+      if (waiting->iterator == nullptr) return PYGEN_ERROR;
     }
     PyObject* step = nullptr;
     const PySendResult outcome = PyIter_Send(waiting->iterator, Py_None, &step);
@@ -200,23 +226,13 @@ PyType_Slot done_slots[] = {
 
 // --- Receive and Send ----------------------------------------------------------------------------------------------
 
-// asyncio's objects aren't safe to use from other threads, and neither is the engine.
-bool check_on_thread(ReceiveObject* receive, const char* what) {
-  if (PyThread_get_thread_ident() == receive->exchange.application().thread()) return true;
-  PyErr_Format(PyExc_RuntimeError,
-               "%s() was called from another thread than the event loop's; go through "
-               "asyncio.run_coroutine_threadsafe(), or anyio.from_thread.run()",
-               what);
-  return false;
-}
-
 PyObject* receive_call(PyObject* self, PyObject* const*, size_t count, PyObject* keywords) {
   if (PyVectorcall_NARGS(count) != 0 || (keywords != nullptr && PyTuple_GET_SIZE(keywords) != 0)) {
     PyErr_SetString(PyExc_TypeError, "receive() takes no arguments");
     return nullptr;
   }
   auto* receive = reinterpret_cast<ReceiveObject*>(self);
-  if (!check_on_thread(receive, "receive")) return nullptr;
+  if (!check_on_thread(receive, "receive() was called")) return nullptr;
   return new_waiting(receive, WaitsFor::Message);
 }
 
@@ -254,7 +270,7 @@ PyObject* send_call(PyObject* self, PyObject* const* arguments, size_t count, Py
     PyErr_SetString(PyExc_TypeError, "send() takes one argument, the message");
     return nullptr;
   }
-  if (!check_on_thread(receive, "send") || !receive->exchange.send(message)) return nullptr;
+  if (!check_on_thread(receive, "send() was called") || !receive->exchange.send(message)) return nullptr;
   if (receive->exchange.can_send()) return Py_NewRef(done_object);
   return new_waiting(receive, WaitsFor::Room);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "scope.h"
 
+#include <nanobind/nanobind.h>
+
 #include <utility>
 
 #include "base/ascii.h"
@@ -24,7 +26,7 @@ PyObject* address_pair(http::Connection& connection) {
   return static_cast<PyObject*>(attachment.object);
 }
 
-// ASGI: the path is percent-decoded and UTF-8; bytes that aren't UTF-8 become U+FFFD.
+// ASGI: percent-encoded sequences are decoded, and the bytes read as UTF-8; those that aren't become U+FFFD.
 PyObject* decoded_path(const std::string& root_path, std::string_view path) {
   if (root_path.empty() && path.find('%') == std::string_view::npos) {
     return PyUnicode_DecodeUTF8(path.data(), static_cast<Py_ssize_t>(path.size()), "replace");
@@ -45,6 +47,22 @@ PyObject* decoded_path(const std::string& root_path, std::string_view path) {
   return PyUnicode_DecodeUTF8(decoded.data(), static_cast<Py_ssize_t>(decoded.size()), "replace");
 }
 
+// What a client would have sent for the path: what RFC 3986 §3.3 has no place for, percent-encoded.
+std::string encoded_path(std::string_view path) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kKept = "/-._~!$&'()*+,;=:@";
+  std::string encoded;
+  for (const char c : path) {
+    if (ascii::is_digit(c) || ascii::is_alpha(c) || kKept.find(c) != std::string_view::npos) {
+      encoded += c;
+    } else {
+      const auto byte = static_cast<uint8_t>(c);
+      encoded += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return encoded;
+}
+
 PyObject* bytes_of(std::string_view text) {
   return PyBytes_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
 }
@@ -52,7 +70,12 @@ PyObject* bytes_of(std::string_view text) {
 PyObject* method_object(std::string_view method) {
   if (method == "GET") return Py_NewRef(names().get);
   if (method == "POST") return Py_NewRef(names().post);
-  return PyUnicode_DecodeASCII(method.data(), static_cast<Py_ssize_t>(method.size()), nullptr);
+  // ASGI: uppercased, though RFC 9110 §9.1 has methods that differ in case alone.
+  std::string upper(method);
+  for (char& c : upper) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return PyUnicode_DecodeASCII(upper.data(), static_cast<Py_ssize_t>(upper.size()), nullptr);
 }
 
 }  // namespace
@@ -62,23 +85,27 @@ PyObject* address_object(const net::Address& address) {
   if (address.is_unix()) {
     // An unnamed peer of a Unix socket has no address: None is what ASGI says for "unknown".
     if (host.empty()) Py_RETURN_NONE;
-    return Py_BuildValue("(s#O)", host.data(), static_cast<Py_ssize_t>(host.size()), Py_None);
+    // A path is any bytes, and a str as os.fsdecode() makes it.
+    PyRef path = PyRef::steal(PyUnicode_DecodeFSDefaultAndSize(host.data(), static_cast<Py_ssize_t>(host.size())));
+    return path ? PyTuple_Pack(2, path.get(), Py_None) : nullptr;
   }
   if (address.family() == AF_UNSPEC) Py_RETURN_NONE;
   return Py_BuildValue("(s#i)", host.data(), static_cast<Py_ssize_t>(host.size()), static_cast<int>(address.port()));
 }
 
 ScopeFactory::ScopeFactory(std::string root_path, PyObject* state)
-    : root_path_(std::move(root_path)), state_(PyRef::borrow(state)) {
+    : root_path_(std::move(root_path)), raw_root_path_(encoded_path(root_path_)), state_(PyRef::borrow(state)) {
   const Names& n = names();
+  asgi_ = PyRef::steal(Py_BuildValue("{s:s, s:s}", "version", "3.0", "spec_version", "2.5"));
+  extensions_ = PyRef::steal(PyDict_New());
   // Every key that a scope has, so that filling it in changes values only and the copy stays compact.
-  template_ = PyRef::steal(
-      Py_BuildValue("{O:O, O:{s:s, s:s}, O:O, O:O, O:O, O:s, O:O, O:O, O:O, O:O, O:s#, O:O, O:{}}", n.type, n.http,
-                    n.asgi, "version", "3.0", "spec_version", "2.5", n.http_version, n.version_1_1, n.server, Py_None,
-                    n.client, Py_None, n.scheme, "http", n.method, n.get, n.path, n.empty_string, n.raw_path,
-                    n.empty_bytes, n.query_string, n.empty_bytes, n.root_path, root_path_.data(),
-                    static_cast<Py_ssize_t>(root_path_.size()), n.headers, Py_None, n.extensions));
-  if (state_ && template_) PyDict_SetItem(template_.get(), n.state, Py_None);
+  template_ = PyRef::steal(Py_BuildValue(
+      "{O:O, O:O, O:O, O:O, O:O, O:s, O:O, O:O, O:O, O:O, O:s#, O:O, O:O}", n.type, n.http, n.asgi, Py_None,
+      n.http_version, n.version_1_1, n.server, Py_None, n.client, Py_None, n.scheme, "http", n.method, n.get, n.path,
+      n.empty_string, n.raw_path, n.empty_bytes, n.query_string, n.empty_bytes, n.root_path, root_path_.data(),
+      static_cast<Py_ssize_t>(root_path_.size()), n.headers, Py_None, n.extensions, Py_None));
+  if (!asgi_ || !extensions_ || !template_) throw nanobind::python_error();
+  if (state_) PyDict_SetItem(template_.get(), n.state, Py_None);
 }
 
 PyObject* ScopeFactory::make(http::Exchange& exchange) {
@@ -86,6 +113,9 @@ PyObject* ScopeFactory::make(http::Exchange& exchange) {
   const http::RequestHead& head = exchange.head();
   PyRef scope = PyRef::steal(PyDict_Copy(template_.get()));
   if (!scope) return nullptr;
+  // Applications and middleware write into these, too: nothing of it may reach another request.
+  if (!set(scope.get(), n.asgi, PyRef::steal(PyDict_Copy(asgi_.get())))) return nullptr;
+  if (!set(scope.get(), n.extensions, PyRef::steal(PyDict_Copy(extensions_.get())))) return nullptr;
   if (head.minor_version() == 0 && PyDict_SetItem(scope.get(), n.http_version, n.version_1_0) != 0) return nullptr;
   if (!set(scope.get(), n.method, PyRef::steal(method_object(head.method())))) return nullptr;
   if (!add_target(scope.get(), head) || !add_headers(scope.get(), head)) return nullptr;
@@ -96,10 +126,14 @@ PyObject* ScopeFactory::make(http::Exchange& exchange) {
 
 bool ScopeFactory::add_target(PyObject* scope, const http::RequestHead& head) {
   const Names& n = names();
-  if (!set(scope, n.path, PyRef::steal(decoded_path(root_path_, head.path())))) return false;
+  // The asterisk of OPTIONS is no path: nothing can be in front of it.
+  static const std::string none;
+  const bool is_asterisk = head.path() == "*";
+  const std::string& root = is_asterisk ? none : root_path_;
+  if (!set(scope, n.path, PyRef::steal(decoded_path(root, head.path())))) return false;
   // ASGI: raw_path is what was sent, before the query; root_path is in front of it as it is in front of path.
-  PyRef raw = root_path_.empty() ? PyRef::steal(bytes_of(head.path()))
-                                 : PyRef::steal(bytes_of(root_path_ + std::string(head.path())));
+  PyRef raw = root.empty() ? PyRef::steal(bytes_of(head.path()))
+                           : PyRef::steal(bytes_of(raw_root_path_ + std::string(head.path())));
   if (!set(scope, n.raw_path, std::move(raw))) return false;
   return head.query().empty() || set(scope, n.query_string, PyRef::steal(bytes_of(head.query())));
 }

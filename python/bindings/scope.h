@@ -30,6 +30,8 @@ class ScopeFactory {
   bool add_connection(PyObject* scope, http::Connection& connection);
 
   std::string root_path_;
+  std::string raw_root_path_;  // percent-encoded
+  PyRef asgi_, extensions_;    // what each scope has copies of
   PyRef template_;
   PyRef state_;
   HeaderCache header_cache_;

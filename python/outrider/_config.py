@@ -122,6 +122,9 @@ class Config:
             raise ValueError(f"port={self.port!r} is not between 0 and 65535")
         if self.host.startswith("[") and self.host.endswith("]"):
             raise ValueError(f"host={self.host!r} is an IPv6 address in a URL's brackets: leave them out")
+        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+            advice = "/" + self.root_path.strip("/") if self.root_path.strip("/") else ""
+            raise ValueError(f"root_path={self.root_path!r} begins with a slash and doesn't end with one: {advice!r}")
         if self.factory_arguments is not None and not self.factory:
             raise ValueError("factory_arguments are given, but not factory=True: nothing would be called with them")
         for name in ("on_ready", "on_stop"):

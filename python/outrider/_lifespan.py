@@ -7,7 +7,8 @@ import asyncio
 import contextvars
 from typing import Any
 
-from outrider._exceptions import LifespanError, StoppedEarly
+from outrider._exceptions import LifespanError, ProtocolError, StoppedEarly
+from outrider._logs import logger
 
 # For an application that has answered to return, and for one that is cancelled to end.
 _END_SECONDS = 0.5
@@ -28,6 +29,8 @@ class Lifespan:
         self._context = context
         self._task: asyncio.Task[None] | None = None
         self._has_received = False
+        self._has_spoken_otherwise = False  # sent what is no message of a lifespan: it doesn't know what it is in
+        self._was_told_shutdown = False
         self._startup_answer: asyncio.Future[str | None] | None = None
         self._shutdown_requested: asyncio.Event | None = None
         self._shutdown_answer: asyncio.Future[str | None] | None = None
@@ -61,19 +64,23 @@ class Lifespan:
         if self._startup_answer.done():
             message = self._startup_answer.result()
             if message is None:
+                self._task.add_done_callback(self._on_end)
                 return
             raised = await self._end_task()
             raise LifespanError("the application's startup failed" + (f": {message}" if message else "")) from raised
         error: BaseException | None
         error = self._task.exception() if not self._task.cancelled() else asyncio.CancelledError()
-        if self._mode == "auto" and not self._has_received:
-            # ASGI: an application that raises for this scope type doesn't support it.
+        if self._mode == "auto" and (not self._has_received or self._has_spoken_otherwise):
+            # ASGI: an application that raises for this scope type doesn't support it. One that raises in its startup
+            # has a lifespan, and one that is broken; ASGI would have it served all the same.
+            logger.debug("the application has no lifespan: %r", error)
             self.is_supported = False
             self._task = None
             return
+        advice = "; if it has no lifespan, lifespan='off' serves it without"
         if error is None:
-            raise LifespanError("the application's lifespan returned without completing the startup")
-        raise LifespanError(f"the application's startup raised {type(error).__name__}: {error}") from error
+            raise LifespanError("the application's lifespan returned without completing the startup" + advice)
+        raise LifespanError(f"the application's startup raised {type(error).__name__}: {error}{advice}") from error
 
     async def shutdown(self, timeout: float) -> tuple[str, BaseException | None]:
         """Runs the shutdown for at most ``timeout`` seconds; returns what came of it, and never raises."""
@@ -113,28 +120,51 @@ class Lifespan:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         await self._app(scope, self._receive, self._send)
 
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        """Tells at once of a lifespan that broke while the server was serving; the stop reports it, too."""
+        assert self._shutdown_requested is not None
+        if not self._shutdown_requested.is_set() and not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("the application's lifespan raised before its shutdown: %r", error, exc_info=error)
+
     async def _receive(self) -> dict[str, Any]:
         if not self._has_received:
             self._has_received = True
             return {"type": "lifespan.startup"}
-        assert self._shutdown_requested is not None and self._startup_answer is not None and self._task is not None
-        if self._startup_answer.done() and self._startup_answer.result() is not None:
-            self._task.cancel()  # it answered that it failed: nothing more will come
+        assert self._shutdown_requested is not None and self._task is not None
+        if self._has_answered_for_good():
+            self._task.cancel()  # nothing more will come
         await self._shutdown_requested.wait()
+        if self._was_told_shutdown:
+            # Being told again and again, in a loop that never suspends, it would hold up the stop for ever.
+            await asyncio.get_running_loop().create_future()
+        self._was_told_shutdown = True
         return {"type": "lifespan.shutdown"}
 
+    def _has_answered_for_good(self) -> bool:
+        assert self._startup_answer is not None and self._shutdown_answer is not None
+        has_failed = self._startup_answer.done() and self._startup_answer.result() is not None
+        return has_failed or self._shutdown_answer.done()
+
     async def _send(self, message: dict[str, Any]) -> None:
+        if not isinstance(message, dict):
+            raise TypeError(f"an ASGI message must be a dict, not {_short(message)}")
         kind = message.get("type")
         if kind in ("lifespan.startup.complete", "lifespan.startup.failed"):
             answer = self._startup_answer
         elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
             answer = self._shutdown_answer
+            if not self._was_told_shutdown:
+                raise ProtocolError(f"{kind!r} was sent before 'lifespan.shutdown' was received")
         else:
-            raise ValueError(f"unknown lifespan message type {kind!r}")
+            self._has_spoken_otherwise |= not str(kind).startswith("lifespan.")
+            raise ValueError(f"unknown lifespan message type {_short(kind)}")
         assert answer is not None
         if answer.done():
-            raise RuntimeError(f"{kind!r} was sent, but the lifespan had answered already")
-        answer.set_result(str(message.get("message", "")) if kind.endswith(".failed") else None)
+            raise ProtocolError(f"{kind!r} was sent, but the lifespan had answered already")
+        reason = message.get("message", "")
+        if not isinstance(reason, str):
+            raise TypeError(f"'message' of {kind!r} must be a str, not {_short(reason)}")
+        answer.set_result(reason if kind.endswith(".failed") else None)
 
     async def _end_task(self) -> BaseException | None:
         """Lets the application return, and cancels it when it doesn't. Returns what it raised."""
@@ -150,6 +180,10 @@ class Lifespan:
         assert self._task is not None
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=_END_SECONDS)
+
+
+def _short(value: object) -> str:
+    return f"{value!r:.200}"
 
 
 async def _first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
