@@ -224,7 +224,9 @@ class Service:
         self._engine.drain(*_stages(policy), lambda *counts: _set_result(drained, counts))
 
     def _on_exception(self, request: str, error: BaseException) -> None:
-        self._errors.append(error)
+        # The two that leave the event loop are noted there already, unless they came in a task's first step.
+        if not (isinstance(error, SystemExit | KeyboardInterrupt) and any(known is error for known in self._errors)):
+            self._errors.append(error)
         if isinstance(error, asyncio.CancelledError):
             logger.warning("the application was cancelled during %s", request)
         else:
