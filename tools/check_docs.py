@@ -1,6 +1,8 @@
 """The documents are true about the repository: relative links lead somewhere, and each path they name exists.
 
-So does each Python test they name (`test_something`). A path is what stands in backticks and begins with one of the top
+So does each Python test they name (`test_something`), and each test of a file (`tests/x.py::test_something`,
+`src/x_test.cpp::a sentence`). A table whose last column is headed "test" has one in each row, or says behind a dash why
+there is none. A path is what stands in backticks and begins with one of the top
 folders, like `src/loop/loop.h`. Wildcards and placeholders (*, <name>, 3.X) are left alone; `x.{h,cpp}` stands for
 both. Run: python3 tools/check_docs.py
 """
@@ -17,6 +19,8 @@ FOLDERS = r"(?:src|include|python|tests|tools|examples|bench|fuzz|docs|cmake|\.c
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NAMED = re.compile(rf"`({FOLDERS}/[^`\s]*)`")
 TEST = re.compile(r"`(test_\w+)`")
+TEST_OF = re.compile(rf"`({FOLDERS}/[^`:]+)::([^`]+)`")
+ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -33,14 +37,43 @@ def check(document: Path, tests: set[str]) -> Iterator[str]:
     for match in LINK.finditer(text):
         target = match[1].partition("#")[0]
         if target and not re.match(r"[a-z]+:", target) and not (document.parent / target).exists():
-            yield f"{document.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}: {match[1]}"
+            yield f"{document.relative_to(ROOT)}:{line_of(text, match)}: {match[1]}"
     for match in TEST.finditer(text):
         if match[1] not in tests:
-            yield f"{document.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}: no test {match[1]}"
+            yield f"{document.relative_to(ROOT)}:{line_of(text, match)}: no test {match[1]}"
+    for match in TEST_OF.finditer(text):
+        if not has_test(ROOT / match[1], match[2]):
+            yield f"{document.relative_to(ROOT)}:{line_of(text, match)}: {match[1]} has no test {match[2]!r}"
+    yield from (f"{document.relative_to(ROOT)}:{line}: a row without a test" for line in rows_without_test(text))
     for match in NAMED.finditer(text):
         for path in spelled_out(match[1].rstrip(".,:;")):
             if not re.search(r"[*<…]|X", path) and not (ROOT / path.partition(":")[0]).exists():
-                yield f"{document.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}: {path}"
+                yield f"{document.relative_to(ROOT)}:{line_of(text, match)}: {path}"
+
+
+def line_of(text: str, match: re.Match[str]) -> int:
+    return text.count("\n", 0, match.start()) + 1
+
+
+def has_test(path: Path, name: str) -> bool:
+    if not path.is_file():
+        return False
+    text = path.read_text()
+    if path.suffix == ".py":
+        return re.search(rf"^\s*(?:async )?def {re.escape(name)}\(", text, re.MULTILINE) is not None
+    # A long name is cut in two where the line ends.
+    return f'TEST_CASE("{name}"' in re.sub(r'"\n\s*"', "", text)
+
+
+def rows_without_test(text: str) -> Iterator[int]:
+    is_checked, last = False, 0
+    for match in ROW.finditer(text):
+        line, cell = line_of(text, match), match[0].strip("|").rpartition("|")[2].strip()
+        if line != last + 1:
+            is_checked = cell in ("test", "tests")  # the first row of a table
+        elif is_checked and not set(cell) <= set("-:") and not TEST_OF.search(cell) and not cell.startswith("—"):
+            yield line
+        last = line
 
 
 def spelled_out(path: str) -> list[str]:
