@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "http1/body_framing.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <array>
 
 #include "base/ascii.h"
@@ -22,11 +25,38 @@ constexpr std::array<bool, 256> kHostChars = [] {
   return table;
 }();
 
+// Digits, perhaps none (RFC 3986 §3.2.3); what doesn't fit in a port's 16 bits others would cut off.
 bool is_port(std::string_view text) {
+  if (text.size() > 5) return false;
+  uint32_t port = 0;
   for (const char c : text) {
     if (!ascii::is_digit(c)) return false;
+    port = port * 10 + static_cast<uint32_t>(c - '0');
   }
-  return text.size() <= 5;
+  return port <= 0xffff;
+}
+
+// What stands between the brackets. Of RFC 3986 §3.2.2's two forms, addresses of a future version don't exist.
+bool is_ipv6_address(std::string_view text) {
+  std::array<char, INET6_ADDRSTRLEN> copy{};
+  if (text.size() >= copy.size() || text.find('\0') != std::string_view::npos) return false;
+  std::copy(text.begin(), text.end(), copy.begin());
+  in6_addr address{};
+  return ::inet_pton(AF_INET6, copy.data(), &address) == 1;
+}
+
+// A name or an IPv4 address: the length of what may be one. RFC 3986 §3.2.2: '%' and two digits.
+std::size_t host_name_length(std::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size() && kHostChars[static_cast<uint8_t>(text[end])]) {
+    const bool is_escape = text[end] == '%';
+    if (is_escape &&
+        (end + 2 >= text.size() || ascii::hex_value(text[end + 1]) < 0 || ascii::hex_value(text[end + 2]) < 0)) {
+      break;
+    }
+    end += is_escape ? 3 : 1;
+  }
+  return end;
 }
 
 }  // namespace
@@ -35,13 +65,10 @@ bool is_valid_authority(std::string_view text) {
   std::size_t end = 0;
   if (!text.empty() && text.front() == '[') {
     end = text.find(']');
-    if (end == std::string_view::npos || end == 1) return false;
-    for (const char c : text.substr(1, end - 1)) {
-      if (ascii::hex_value(c) < 0 && c != ':' && c != '.') return false;
-    }
+    if (end == std::string_view::npos || !is_ipv6_address(text.substr(1, end - 1))) return false;
     ++end;
   } else {
-    while (end < text.size() && kHostChars[static_cast<uint8_t>(text[end])]) ++end;
+    end = host_name_length(text);
   }
   if (end == text.size()) return true;
   return text[end] == ':' && end > 0 && is_port(text.substr(end + 1));
@@ -61,7 +88,9 @@ std::optional<Fault> FramingRules::on_field(const http::RequestHead& head, const
       layout.expects_continue = true;
       return std::nullopt;
     case 7:
-      if (name == "upgrade") upgrade_ = field.value;
+      if (name != "upgrade") return std::nullopt;
+      upgrade_ = field.value;
+      offers_other_than_h2c_ = offers_other_than_h2c_ || !ascii::equals_ignore_case(value, "h2c");
       return std::nullopt;
     case 10:
       return name == "connection" ? on_connection(value) : std::nullopt;
@@ -105,12 +134,19 @@ std::optional<Fault> FramingRules::on_transfer_encoding(std::string_view value) 
     is_chunked_ = true;
     return std::nullopt;
   }
+  // A list that could be read in more than one way has no meaning here, though RFC 9110 §5.6.1.2 would let empty
+  // elements pass: no sender makes them, and recipients disagree on them.
+  bool is_plain = true;
   std::string_view last;
   std::size_t count = 0;
-  ascii::for_each_element(value, [&](std::string_view element) {
-    last = element;
-    count += ascii::equals_ignore_case(element, "chunked") ? 1 : 0;
-  });
+  for (std::size_t begin = 0; begin <= value.size();) {
+    const std::size_t end = std::min(value.find(',', begin), value.size());
+    last = ascii::trim(value.substr(begin, end - begin));
+    is_plain = is_plain && ascii::is_token(last.substr(0, last.find(';')));
+    count += ascii::equals_ignore_case(last, "chunked") ? 1 : 0;
+    begin = end + 1;
+  }
+  if (!is_plain) return Fault::TransferEncodingInvalid;
   const bool ends_in_chunked = count == 1 && ascii::equals_ignore_case(last, "chunked");
   return ends_in_chunked ? Fault::TransferEncodingUnknown : Fault::TransferEncodingNotChunked;
 }
@@ -153,6 +189,10 @@ std::optional<Fault> FramingRules::finish(const http::RequestHead& head, http::H
   if (!is_http11 || layout.body_framing == http::BodyFraming::None) layout.expects_continue = false;
   // RFC 9110 §7.8: an Upgrade field counts when the Connection field names it, and not in HTTP/1.0.
   if (says_upgrade_ && is_http11) layout.upgrade = upgrade_;
+  // Recipients that switch on the request alone take its content for the other protocol. For h2c the content belongs
+  // to the request (RFC 7540 §3.2), and there are clients that ask for it with each of theirs: it is ignored.
+  const bool may_switch = says_upgrade_ && is_http11 && offers_other_than_h2c_;
+  if (may_switch && layout.body_framing != http::BodyFraming::None) return Fault::UpgradeWithContent;
   return std::nullopt;
 }
 

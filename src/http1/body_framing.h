@@ -38,6 +38,7 @@ class FramingRules {
   bool says_close_ = false;
   bool says_keep_alive_ = false;
   bool says_upgrade_ = false;
+  bool offers_other_than_h2c_ = false;
 };
 
 /// Whether `text` may stand in a Host field or be the authority of a target: a host and an optional port, without

@@ -12,6 +12,9 @@ namespace {
 // A chunk's size line: 16 digits and a short extension. Nothing in use sends more, and endless extensions are an
 // attack (a byte of content for kilobytes of line).
 constexpr std::size_t kChunkLineMax = 256;
+// What all extensions of a body may have together, besides as much as there is content: signed uploads send some
+// 80 bytes with each chunk of many kilobytes, attacks send hundreds with each byte.
+constexpr uint64_t kChunkExtensionsFree = 16 * 1024;
 // 15 hexadecimal digits can't overflow 64 bits, nor the sum of many such chunks its check.
 constexpr std::size_t kChunkSizeDigitsMax = 15;
 
@@ -28,7 +31,7 @@ bool is_forbidden_trailer(std::string_view name) {
 }  // namespace
 
 Result<bool, ProtocolError> BodyReader::begin(const http::RequestHead& head) {
-  total_ = 0;
+  total_ = extension_total_ = 0;
   line_length_ = 0;
   trailers_.recycle();  // those of an earlier request are nobody else's business
   switch (head.body_framing()) {
@@ -99,6 +102,8 @@ std::optional<Fault> BodyReader::on_chunk_line_byte(char byte) {
   if (++line_length_ > kChunkLineMax) return Fault::ChunkLineTooLong;
   if (state_ == State::ChunkLineFeed) return byte == '\n' ? on_chunk_size_end() : Fault::ChunkSizeInvalid;
   if (state_ == State::ChunkExtension) {
+    // RFC 9112 §7.1.1: the length of all extensions together is to be limited.
+    if (++extension_total_ > kChunkExtensionsFree + total_) return Fault::ChunkExtensionsTooLarge;
     if (byte == '\n') return Fault::BareLineFeed;
     if (byte == '\r' && extension_.may_end()) {
       state_ = State::ChunkLineFeed;

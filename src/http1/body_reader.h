@@ -50,10 +50,11 @@ class BodyReader {
 
   const Limits& limits_;
   State state_ = State::Complete;
-  uint64_t left_ = 0;            // bytes of the body or of the chunk
-  uint64_t total_ = 0;           // bytes of all chunks so far
-  std::size_t line_length_ = 0;  // bytes of the chunk's size line, or of its end, so far
-  std::size_t line_start_ = 0;   // of the trailer line, in the trailers' storage
+  uint64_t left_ = 0;             // bytes of the body or of the chunk
+  uint64_t total_ = 0;            // bytes of all chunks so far
+  uint64_t extension_total_ = 0;  // bytes of all chunk extensions so far
+  std::size_t line_length_ = 0;   // bytes of the chunk's size line, or of its end, so far
+  std::size_t line_start_ = 0;    // of the trailer line, in the trailers' storage
   ChunkExtension extension_;
   http::RequestHead trailers_;
 };

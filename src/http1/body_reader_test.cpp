@@ -236,6 +236,26 @@ TEST_CASE("a chunk's size line is limited at the byte") {
   expect_fault("1;" + std::string(255, 'e'), Fault::ChunkLineTooLong);
 }
 
+TEST_CASE("all extensions of a body together are limited at the byte, by its content and a little more") {
+  const auto chunks = [](std::size_t count, std::size_t extension, std::size_t content) {
+    std::string line = ";" + std::string(extension - 1, 'e') + "\r\n" + std::string(content, 'x') + "\r\n";
+    const char digit = "0123456789abcdef"[content];
+    line.insert(line.begin(), digit);
+    std::string all;
+    for (std::size_t i = 0; i < count; ++i) all += line;
+    return all;
+  };
+  const Limits limits;
+  // A count is of what follows the semicolon, with the CR: 64 each, one byte of content pays for one of them.
+  const std::string at = chunks(260, 64, 1);
+  CHECK(!read(kChunked, {at}, limits).fault.has_value());
+  const std::string above = chunks(261, 64, 1);
+  CHECK(read(kChunked, {above}, limits).fault == Fault::ChunkExtensionsTooLarge);
+  // As long as there is more content, there is no end to them.
+  const std::string paid = chunks(5000, 15, 15);
+  CHECK(!read(kChunked, {paid}, limits).fault.has_value());
+}
+
 TEST_CASE("a body is limited at the byte, of known length or chunked") {
   Limits limits;
   limits.body_bytes_max = 5;

@@ -13,10 +13,13 @@ namespace {
 // Input is copied in steps of this size, so that a body behind the head isn't copied along with it.
 constexpr std::size_t kCopyStep = 2048;
 
-// RFC 9112 §3.2: what may stand in a request target. Every visible ASCII character passes but '#': a fragment is
-// never sent. Browsers send some that RFC 3986 would have encoded ("|", "{"), and they don't change how a message
-// is read.
-constexpr bool is_target_char(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
+// RFC 9112 §3.2: what may stand in a request target. A fragment is never sent, so '#' doesn't pass. Browsers send
+// some characters that RFC 3986 would have encoded ("|", "{"), which don't change how a message is read; others they
+// encode too.
+constexpr bool is_target_char(char c) { return c > 0x20 && c < 0x7f && c != '#' && c != '"' && c != '<' && c != '>'; }
+
+// A backslash is a slash for some, so browsers never send one in a path; in a query they do.
+bool is_path(std::string_view path) { return path.find('\\') == std::string_view::npos; }
 
 http::Span span(std::size_t offset, std::size_t length) {
   return {static_cast<uint32_t>(offset), static_cast<uint32_t>(length)};
@@ -39,7 +42,10 @@ Result<HeadParser::Progress, ProtocolError> HeadParser::feed(std::string_view by
     const std::string_view step = bytes.substr(taken, kCopyStep);
     storage.append(step);
     taken += step.size();
-    if (const std::optional<Fault> fault = parse_lines()) return ProtocolError{*fault};
+    if (const std::optional<Fault> fault = parse_lines()) {
+      if (state_ == State::RequestLine) find_method();
+      return ProtocolError{*fault};
+    }
     if (state_ == State::Complete) {
       const std::size_t surplus = storage.size() - line_start_;
       storage.truncate(line_start_);
@@ -62,7 +68,7 @@ std::optional<Fault> HeadParser::parse_lines() {
     std::size_t length = line_end - line_start_;
     // The limits come first, in the same order as for an incomplete line, so that the verdict on some bytes doesn't
     // depend on how they were cut.
-    if (state_ == State::RequestLine && length > limits_.request_line_bytes_max + 1) return Fault::RequestLineTooLong;
+    if (state_ == State::RequestLine && length > limits_.request_line_bytes_max + 1) return too_long_request_line();
     if (line_end >= limits_.head_bytes_max) return Fault::HeadTooLarge;
     if (length == 0 || storage.data()[line_end - 1] != '\r') return Fault::BareLineFeed;
     --length;
@@ -75,9 +81,27 @@ std::optional<Fault> HeadParser::parse_lines() {
 
 std::optional<Fault> HeadParser::check_partial_line() const {
   const std::size_t length = scanned_ - line_start_;
-  if (state_ == State::RequestLine && length > limits_.request_line_bytes_max + 1) return Fault::RequestLineTooLong;
+  if (state_ == State::RequestLine && length > limits_.request_line_bytes_max + 1) return too_long_request_line();
   if (scanned_ > limits_.head_bytes_max) return Fault::HeadTooLarge;
   return std::nullopt;
+}
+
+// RFC 9112 §3: 414 for a target that is too long, 501 for a method. The same bytes are looked at however they were
+// cut.
+Fault HeadParser::too_long_request_line() const {
+  const std::string_view line(head_->storage().data() + line_start_, limits_.request_line_bytes_max + 1);
+  return ascii::is_token(line) ? Fault::MethodTooLong : Fault::RequestLineTooLong;
+}
+
+// The method of a request line that was refused before it was looked at: the answer to HEAD has no content. Only what
+// was there at any cut is looked at.
+void HeadParser::find_method() {
+  const std::string_view taken = head_->storage().view().substr(0, limits_.head_bytes_max);
+  const std::string_view line = taken.substr(line_start_, limits_.request_line_bytes_max + 1);
+  const std::size_t space = line.find(' ');
+  if (space != std::string_view::npos && ascii::is_token(line.substr(0, space))) {
+    head_->layout().method = span(line_start_, space);
+  }
 }
 
 std::optional<Fault> HeadParser::on_line(std::size_t length) {
@@ -133,6 +157,7 @@ std::optional<Fault> HeadParser::on_target(std::size_t offset, std::size_t lengt
   const std::size_t question = target.find('?');
   const std::size_t path_length = std::min(question, length);
   layout.path = span(offset, path_length);
+  if (!is_path(head_->path())) return Fault::TargetInvalid;
   if (question != std::string_view::npos) layout.query = span(offset + question + 1, length - question - 1);
   return std::nullopt;
 }
@@ -141,7 +166,8 @@ std::optional<Fault> HeadParser::on_target(std::size_t offset, std::size_t lengt
 std::optional<Fault> HeadParser::on_absolute_target(std::string_view target, std::size_t offset) {
   std::size_t scheme = 0;
   if (ascii::equals_ignore_case(target.substr(0, 7), "http://")) scheme = 7;
-  if (ascii::equals_ignore_case(target.substr(0, 8), "https://")) scheme = 8;
+  // RFC 9110 §7.4: not over a connection that isn't secured, and no other is there yet.
+  if (ascii::equals_ignore_case(target.substr(0, 8), "https://")) return Fault::SchemeUnsecured;
   if (scheme == 0) return Fault::TargetInvalid;
   const std::size_t end = std::min(target.find_first_of("/?", scheme), target.size());
   const std::string_view authority = target.substr(scheme, end - scheme);
@@ -152,6 +178,7 @@ std::optional<Fault> HeadParser::on_absolute_target(std::string_view target, std
   const std::size_t question = std::min(target.find('?', end), target.size());
   // An empty path means "/" (RFC 9110 §4.2.3): the scheme's last slash stands for it.
   layout.path = question > end ? span(offset + end, question - end) : span(offset + scheme - 1, 1);
+  if (!is_path(head_->path())) return Fault::TargetInvalid;
   if (question < target.size()) layout.query = span(offset + question + 1, target.size() - question - 1);
   return std::nullopt;
 }

@@ -42,6 +42,8 @@ class HeadParser {
 
   std::optional<Fault> parse_lines();
   std::optional<Fault> check_partial_line() const;
+  Fault too_long_request_line() const;
+  void find_method();
   std::optional<Fault> on_line(std::size_t length);
   std::optional<Fault> on_request_line(std::size_t length);
   std::optional<Fault> on_target(std::size_t offset, std::size_t length);

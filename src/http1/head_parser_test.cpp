@@ -118,13 +118,12 @@ const Accepted kTargets[] = {
     {"GET /? HTTP/1.1\r\nHost: a\r\n\r\n", "GET /? 1.1 path=/ query= for=a [host|a]"},
     {"GET /a?b?c HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a?b?c 1.1 path=/a query=b?c for=a [host|a]"},
     {"GET //a HTTP/1.1\r\nHost: a\r\n\r\n", "GET //a 1.1 path=//a query= for=a [host|a]"},
-    {"GET /{a|b}\"^`<>\\ HTTP/1.1\r\nHost: a\r\n\r\n",
-     "GET /{a|b}\"^`<>\\ 1.1 path=/{a|b}\"^`<>\\ query= for=a [host|a]"},
+    {"GET /{a|b}^`?\\ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /{a|b}^`?\\ 1.1 path=/{a|b}^` query=\\ for=a [host|a]"},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * 1.1 path=* query= for=a [host|a]"},
     {"GET http://a/b?c HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a/b?c 1.1 path=/b query=c for=a [host|a]"},
     {"GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a 1.1 path=/ query= for=a [host|a]"},
     {"GET http://a?q HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a?q 1.1 path=/ query=q for=a [host|a]"},
-    {"GET HTTPS://A:1/ HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET HTTPS://A:1/ 1.1 path=/ query= for=A:1 [host|a:1]"},
+    {"GET HTTP://A:1/ HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET HTTP://A:1/ 1.1 path=/ query= for=A:1 [host|a:1]"},
     {"GET http://[::1]:8/ HTTP/1.1\r\nHost: [::1]:8\r\n\r\n",
      "GET http://[::1]:8/ 1.1 path=/ query= for=[::1]:8 [host|[::1]:8]"},
     {"GET http://a/ HTTP/1.0\r\n\r\n", "GET http://a/ 1.0 path=/ query= for=a close"},
@@ -196,6 +195,15 @@ const Accepted kPersistence[] = {
      "GET / 1.1 path=/ query= for=a upgrade=websocket [host|a] [connection|Upgrade] [upgrade|websocket]"},
     {"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
      "GET / 1.1 path=/ query= for=a [host|a] [upgrade|websocket]"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: H2C\r\nContent-Length: 1\r\n\r\n",
+     "POST / 1.1 path=/ query= for=a length=1 upgrade=H2C [host|a] [connection|upgrade] [upgrade|H2C] "
+     "[content-length|1]"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n",
+     "POST / 1.1 path=/ query= for=a upgrade=x [host|a] [connection|upgrade] [upgrade|x] [content-length|0]"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\n",
+     "POST / 1.1 path=/ query= for=a length=1 [host|a] [upgrade|x] [content-length|1]"},
+    {"POST / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\n",
+     "POST / 1.0 path=/ query= for= length=1 close [connection|upgrade] [upgrade|x] [content-length|1]"},
     {"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
      "GET / 1.0 path=/ query= for= close [connection|upgrade] [upgrade|websocket]"},
 };
@@ -242,6 +250,9 @@ const Refused kRequestLines[] = {
     {"GET /\x7f HTTP/1.1\r\n", Fault::TargetInvalid},
     {"GET /\xc3\xa4 HTTP/1.1\r\n", Fault::TargetInvalid},
     {"GET /a#b HTTP/1.1\r\n", Fault::TargetInvalid},
+    {"GET /a\\b HTTP/1.1\r\n", Fault::TargetInvalid},
+    {"GET http://a/b\\c HTTP/1.1\r\n", Fault::TargetInvalid},
+    {"GET http://a\\b/ HTTP/1.1\r\n", Fault::TargetInvalid},
     {"GET a HTTP/1.1\r\n", Fault::TargetInvalid},
     {"GET * HTTP/1.1\r\n", Fault::TargetInvalid},
     {"OPTIONS ** HTTP/1.1\r\n", Fault::TargetInvalid},
@@ -251,6 +262,8 @@ const Refused kRequestLines[] = {
     {"GET http:///a HTTP/1.1\r\n", Fault::TargetInvalid},
     {"GET http://u@a/ HTTP/1.1\r\n", Fault::TargetInvalid},
     {"GET http://a:b/ HTTP/1.1\r\n", Fault::TargetInvalid},
+    {"GET https://a/ HTTP/1.1\r\n", Fault::SchemeUnsecured},
+    {"GET HTTPS:// HTTP/1.1\r\n", Fault::SchemeUnsecured},
     {"GET http://[::1/ HTTP/1.1\r\n", Fault::TargetInvalid},
     {"GET /\r\n", Fault::VersionInvalid},
     {"GET / \r\n", Fault::VersionInvalid},
@@ -308,6 +321,19 @@ const Refused kMeanings[] = {
     {"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", Fault::HostInvalid},
     {"GET / HTTP/1.1\r\nHost: [::g]\r\n\r\n", Fault::HostInvalid},
     {"GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: [1]\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: [1.2.3.4]\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: [1::2::3]\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: [1:2:3:4:5:6:7:8:9]\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: [fe80::1%25eth0]\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: [v1.a]\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: [1:2:3:4:5:6:7:255.255.255.255:8888888888888888]\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: [::1]:65536\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: a:000080\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: a%\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: a%4\r\n\r\n", Fault::HostInvalid},
+    {"GET / HTTP/1.1\r\nHost: a%4g\r\n\r\n", Fault::HostInvalid},
     {"GET / HTTP/1.1\r\nHost: \xc3\xa4\r\n\r\n", Fault::HostInvalid},
     {"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", Fault::HostConflict},
     {"GET http://a/ HTTP/1.1\r\nHost:\r\n\r\n", Fault::HostConflict},
@@ -329,7 +355,13 @@ const Refused kMeanings[] = {
     {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Fault::TransferEncodingInHttp10},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", Fault::TransferEncodingNotChunked},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", Fault::TransferEncodingNotChunked},
-    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", Fault::TransferEncodingNotChunked},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", Fault::TransferEncodingInvalid},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ,chunked\r\n\r\n", Fault::TransferEncodingInvalid},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked,\r\n\r\n", Fault::TransferEncodingInvalid},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, , chunked\r\n\r\n", Fault::TransferEncodingInvalid},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chun ked\r\n\r\n", Fault::TransferEncodingInvalid},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \"chunked\"\r\n\r\n", Fault::TransferEncodingInvalid},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\xa0\r\n\r\n", Fault::TransferEncodingInvalid},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", Fault::TransferEncodingNotChunked},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", Fault::TransferEncodingNotChunked},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -340,10 +372,19 @@ const Refused kMeanings[] = {
      "chunked\r\n\r\n",
      Fault::FieldValueInvalid},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Fault::TransferEncodingUnknown},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip;x=1 , chunked\r\n\r\n", Fault::TransferEncodingUnknown},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: clo se\r\n\r\n", Fault::ConnectionInvalid},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: a, \"close\"\r\n\r\n", Fault::ConnectionInvalid},
     {"POST / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n", Fault::ExpectationUnknown},
     {"POST / HTTP/1.1\r\nHost: a\r\nExpect:\r\n\r\n", Fault::ExpectationUnknown},
+    {"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\n",
+     Fault::UpgradeWithContent},
+    {"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n\r\n",
+     Fault::UpgradeWithContent},
+    {"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c, x\r\nContent-Length: 1\r\n\r\n",
+     Fault::UpgradeWithContent},
+    {"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\n",
+     Fault::UpgradeWithContent},
 };
 
 template <std::size_t N>
@@ -358,12 +399,12 @@ TEST_CASE("a request line that two parsers could read differently is refused") {
 TEST_CASE("a field line that two parsers could read differently is refused") { refuse_all(kFieldLines); }
 TEST_CASE("fields that contradict each other or have no clear meaning are refused") { refuse_all(kMeanings); }
 
-TEST_CASE("only visible ASCII without a number sign may stand in a target") {
+TEST_CASE("only visible ASCII may stand in a target, but for four characters, and a backslash in the query alone") {
   for (int byte = 0; byte < 256; ++byte) {
     CAPTURE(byte);
     const std::string input = "GET /" + std::string(1, static_cast<char>(byte)) + "x HTTP/1.1\r\nHost: a\r\n\r\n";
     const Verdict verdict = parse({input}, Limits());
-    const bool is_allowed = byte > 0x20 && byte < 0x7f && byte != '#';
+    const bool is_allowed = byte > 0x20 && byte < 0x7f && std::strchr("#\"<>\\", byte) == nullptr;
     CHECK(verdict.is_complete == is_allowed);
     CHECK(verdict.fault.has_value() == !is_allowed);
   }
@@ -392,6 +433,41 @@ TEST_CASE("a request line is limited at the byte") {
   expect_head("GET /234567 HTTP/1.1\r\n" + rest, "GET /234567 1.1 path=/234567 query= for=a [host|a]", limits);
   expect_fault("GET /2345678 HTTP/1.1\r\n" + rest, Fault::RequestLineTooLong, limits);
   expect_fault("GET /23456789012345678901234567890", Fault::RequestLineTooLong, limits);
+}
+
+TEST_CASE("a request line of 8000 bytes is taken, and a method longer than a line may be isn't known") {
+  const std::string line = "GET /" + std::string(7986, 'a') + " HTTP/1.1";
+  REQUIRE(line.size() == 8000);
+  CHECK(parse({line + "\r\nHost: a\r\n\r\n"}, Limits()).is_complete);
+  Limits limits;
+  limits.request_line_bytes_max = 20;
+  expect_fault("METHOD789012345678901 / HTTP/1.1\r\n", Fault::MethodTooLong, limits);
+  expect_fault("METHOD78901234567890 / HTTP/1.1\r\n", Fault::RequestLineTooLong, limits);
+  expect_fault("METHOD@89012345678901 / HTTP/1.1\r\n", Fault::RequestLineTooLong, limits);
+}
+
+TEST_CASE("the method of a request line that is refused is known, if it has one") {
+  Limits limits;
+  limits.request_line_bytes_max = 20;
+  const struct {
+    std::string input, method;
+  } table[] = {
+      {"HEAD / HTTP/1.1\n", "HEAD"},
+      {"HEAD /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "HEAD"},
+      {"HEAD /\x01 HTTP/1.1\r\n", "HEAD"},
+      {"HEAD / HTTP/3.0\r\n", "HEAD"},
+      {"\r\nHEAD /\n", "HEAD"},
+      {"H@AD / HTTP/1.1\n", ""},
+      {"HEAD\n", ""},
+  };
+  for (const auto& row : table) {
+    INFO(row.input);
+    http::RequestHead head;
+    HeadParser parser(limits);
+    parser.begin(head);
+    CHECK(!parser.feed(row.input));
+    CHECK(head.method() == row.method);
+  }
 }
 
 TEST_CASE("a head is limited at the byte") {

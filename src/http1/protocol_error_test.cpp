@@ -57,6 +57,7 @@ TEST_CASE("every fault can be produced") {
                                    "@\r\n"s,
                                    "CONNECT a:1 HTTP/1.1\r\n"s,
                                    "GET a HTTP/1.1\r\n"s,
+                                   "GET https://a/ HTTP/1.1\r\n"s,
                                    "GET /\r\n"s,
                                    "GET / HTTP/3.0\r\n"s,
                                    line + " fold\r\n",
@@ -72,9 +73,11 @@ TEST_CASE("every fault can be produced") {
                                    line + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
                                    "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"s,
                                    line + "Transfer-Encoding: gzip\r\n",
+                                   line + "Transfer-Encoding: ,\r\n",
                                    line + "Transfer-Encoding: gzip, chunked\r\n",
                                    line + "Connection: @\r\n",
                                    line + "Expect: x\r\n",
+                                   line + "Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\n",
                                    chunked + "x\r\n",
                                    chunked + "1;\x01\r\n",
                                    chunked + "1;" + std::string(300, 'e'),
@@ -83,9 +86,13 @@ TEST_CASE("every fault can be produced") {
     provoke(bytes, provoked);
   }
   provoke("GET /234567890123456789 HTTP/1.1\r\n", provoked, tight);
+  provoke("METHOD89012345678901234567890", provoked, tight);
   provoke(line + "x: " + std::string(100, 'x'), provoked, tight);
   provoke(line + "a: b\r\nc: d\r\n\r\n", provoked, tight);
   provoke(line + "Content-Length: 6\r\n\r\n", provoked, tight);
+  std::string extensions = chunked;
+  for (int i = 0; i < 70; ++i) extensions += "1;" + std::string(250, 'e') + "\r\nx\r\n";
+  provoke(extensions, provoked);
   // These two are the connection's: tests/wire/time_out_test.cpp produces them.
   provoked.insert({Fault::HeadTimeout, Fault::BodyTimeout, Fault::RequestTimeout});
 
