@@ -77,6 +77,7 @@ void check_framing(const Response& response) {
   if (lengths == 1) number(response.find("content-length"), 10);
   if (response.status < 200 || response.status == 204) check(lengths + codings == 0, "1xx and 204 have no framing");
   if (response.status == 304) check(codings == 0, "a 304 isn't chunked");
+  if (response.status == 205) check(response.find("content-length") == "0", "a 205 has no content");
   check(response.count("connection") <= 1, "there is one Connection field");
 }
 
@@ -103,7 +104,7 @@ std::optional<Response> take_response(std::string_view& bytes, bool answers_head
   parse_status_line(*line, response);
   if (!take_fields(rest, response.fields)) return std::nullopt;
   check_framing(response);
-  response.says_close = response.find("connection") == "close";
+  response.says_close = response.find("connection").ends_with("close");
   if (!answers_head && response.status >= 200 && response.status != 204 && response.status != 304) {
     if (response.count("transfer-encoding") == 1) {
       if (!take_chunks(rest, response)) return std::nullopt;

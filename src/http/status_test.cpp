@@ -29,9 +29,9 @@ TEST_CASE("registered status codes have their phrases, others none") {
   CHECK(phrases.size() == static_cast<std::size_t>(count));
 }
 
-TEST_CASE("informational, 204 and 304 responses can't have content") {
+TEST_CASE("informational, 204, 205 and 304 responses can't have content") {
   for (int status = 100; status < 600; ++status) {
-    CHECK(forbids_content(status) == (status < 200 || status == 204 || status == 304));
+    CHECK(forbids_content(status) == (status < 200 || status == 204 || status == 205 || status == 304));
   }
 }
 

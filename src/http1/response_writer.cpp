@@ -121,7 +121,10 @@ ResponseWriter::Fault ResponseWriter::on_known_field(std::string_view name, std:
       facts_.has_server = facts_.has_server || equals_ignore_case(name, "server");
       break;
     case 7:
-      if (equals_ignore_case(name, "upgrade")) return Fault::FieldForbidden;
+      if (!equals_ignore_case(name, "upgrade")) break;
+      // RFC 9110 §15.5.22: 426 must name the protocols. Elsewhere it would offer what this server doesn't do.
+      if (facts_.status != 426) return Fault::FieldForbidden;
+      facts_.says_upgrade = true;
       break;
     case 10:
       if (!equals_ignore_case(name, "connection") && !equals_ignore_case(name, "keep-alive")) break;
@@ -228,9 +231,14 @@ void ResponseWriter::close_head(uint64_t size, http::More more, const ResponseCo
   choose_framing(size, more, context.is_http11);
   facts_.keeps_alive =
       context.keep_alive && !facts_.says_close && (facts_.framing != Framing::UntilClose || facts_.is_head_response);
-  if (!facts_.keeps_alive) {
+  // RFC 9110 §7.8: who sends Upgrade names it here.
+  const bool says_keep_alive = facts_.keeps_alive && !context.is_http11;
+  if (facts_.says_upgrade) {
+    head_.append("connection: upgrade");
+    head_.append(!facts_.keeps_alive ? ", close\r\n" : says_keep_alive ? ", keep-alive\r\n" : "\r\n");
+  } else if (!facts_.keeps_alive) {
     head_.append("connection: close\r\n");
-  } else if (!context.is_http11) {
+  } else if (says_keep_alive) {
     head_.append("connection: keep-alive\r\n");
   }
   head_.append(kCrlf);
@@ -246,6 +254,7 @@ void ResponseWriter::choose_framing(uint64_t size, http::More more, bool is_http
   if (http::forbids_content(facts_.status)) {
     facts_.framing = Framing::None;  // no Content-Length in a 204; a 304 keeps the one it was given
     if (facts_.status == 304 && facts_.has_content_length) add_length(facts_.content_length);
+    if (facts_.status == 205) add_length(0);  // RFC 9110 §15.3.6: else its end would be looked for
   } else if (facts_.has_content_length && !facts_.has_trailers) {
     facts_.framing = Framing::Length;
     add_length(facts_.content_length);

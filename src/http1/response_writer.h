@@ -82,6 +82,7 @@ class ResponseWriter {
     bool has_date = false;
     bool has_server = false;
     bool says_close = false;
+    bool says_upgrade = false;
     bool keeps_alive = true;
     bool is_head_response = false;
   };

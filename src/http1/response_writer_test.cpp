@@ -158,6 +158,42 @@ const Case kCases[] = {
      "HTTP/1.1 204 No Content\r\n\r\n",
      true},
     {"204 swallows content", {}, 204, {}, {"oops"}, "HTTP/1.1 204 No Content\r\n\r\n", true},
+    {"205 has the length 0 and no content, whatever the application says",
+     {},
+     205,
+     {{"content-length", "5"}},
+     {"hello"},
+     "HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n",
+     true},
+    {"205 in pieces isn't chunked",
+     {},
+     205,
+     {},
+     {"a", "b", ""},
+     "HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n",
+     true},
+    {"426 names the protocols, and Connection names the field",
+     {},
+     426,
+     {{"Upgrade", "websocket"}},
+     {""},
+     "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\ncontent-length: 0\r\nconnection: upgrade\r\n\r\n",
+     true},
+    {"426 that closes says that too",
+     {},
+     426,
+     {{"Upgrade", "websocket"}, {"Connection", "upgrade, close"}},
+     {""},
+     "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\ncontent-length: 0\r\n"
+     "connection: upgrade, close\r\n\r\n",
+     false},
+    {"426 for HTTP/1.0 says that the connection stays",
+     http10(),
+     426,
+     {{"Upgrade", "x"}},
+     {""},
+     "HTTP/1.1 426 Upgrade Required\r\nUpgrade: x\r\ncontent-length: 0\r\nconnection: upgrade, keep-alive\r\n\r\n",
+     true},
     {"304 may tell the length of what it doesn't send",
      {},
      304,
@@ -365,7 +401,11 @@ TEST_CASE("a writer that is used again knows nothing of the response before") {
 TEST_CASE("informational responses come before the response, which still has its trailers") {
   Response response;
   response.writer.expect_trailers();
-  REQUIRE(response.begin(103, {{"link", "</a>"}, {"connection", "close"}}) == Fault::None);
+  CHECK(Response().begin(103, {{"transfer-encoding", "gzip"}}) == Fault::FieldForbidden);
+  REQUIRE(response.begin(103, {{"link", "</a>"},
+                               {"connection", "close"},
+                               {"content-length", "5"},
+                               {"transfer-encoding", "chunked"}}) == Fault::None);
   response.writer.end_informational(response.out);
   REQUIRE(response.begin(200) == Fault::None);
   REQUIRE(response.write("a", More::No) == Fault::None);
