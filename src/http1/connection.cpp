@@ -11,8 +11,9 @@ namespace {
 // What is read and thrown away of a body that nobody wants, so that the connection can be kept; more isn't worth it.
 constexpr uint64_t kDiscardMax = 64 * 1024;
 
-// What a peer may still send after our side is closed, before the connection is cut.
-constexpr std::size_t kLingerBytesMax = 1024 * 1024;
+// A peer that goes on sending after our side is closed, as one does that sends all of a large body before it reads,
+// has so many times linger_timeout for it, 30 s by default; however fast it is.
+constexpr int kLingersMax = 15;
 
 // From here on output isn't held back until the end of the pass.
 constexpr std::size_t kFlushNowBytes = 64 * 1024;
@@ -38,11 +39,8 @@ Connection::~Connection() {
 // --- input ---------------------------------------------------------------------------------------------------------
 
 void Connection::on_data(std::span<char> bytes) {
-  if (phase_ == Phase::Closing || phase_ == Phase::Lingering) {
-    lingered_bytes_ += bytes.size();
-    if (lingered_bytes_ > kLingerBytesMax) close();
-    return;
-  }
+  if (phase_ == Phase::Closing) return;
+  if (phase_ == Phase::Lingering) return on_lingering_data();
   const std::string_view input(bytes.data(), bytes.size());
   const std::size_t used = pending_.empty() ? take_input(input) : 0;  // what waits goes first
   if (phase_ < Phase::Closing) pending_.append(input.substr(used));
@@ -249,6 +247,13 @@ void Connection::begin_closing() {
   flush_soon();
 }
 
+// RFC 9112 §9.6: were the connection closed now, the reset could overtake the answer.
+void Connection::on_lingering_data() {
+  const auto longest = static_cast<uint64_t>(service_.limits.linger_timeout.count()) * kLingersMax;
+  if (longest != 0 && service_.loop.now_ms() - lingers_since_ms_ > longest) return close();
+  set_deadline();
+}
+
 // --- errors --------------------------------------------------------------------------------------------------------
 
 // The one place where a peer's mistake is answered.
@@ -326,6 +331,7 @@ void Connection::after_flush() {
     if (peer_ended_) return close();
     stream_->shut_write();
     phase_ = Phase::Lingering;
+    lingers_since_ms_ = service_.loop.now_ms();
   }
   if (is_pending || phase_ == Phase::Lingering) set_deadline();
   if (service_.is_draining && !is_busy()) service_.observer.on_idle();

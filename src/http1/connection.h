@@ -99,6 +99,7 @@ class Connection final : public http::ServedConnection,
   void discard_or_close();
   void next_exchange();
   void begin_closing();
+  void on_lingering_data();
   void refuse(ProtocolError error, http::Disconnect reason);
   bool is_congested() const;
   void write_error(ProtocolError error, bool is_head);
@@ -125,7 +126,7 @@ class Connection final : public http::ServedConnection,
   std::chrono::steady_clock::time_point exchange_began_;
   uint64_t exchange_began_ms_ = 0;  // the loop's clock, which costs nothing
   std::size_t exchange_count_ = 0;
-  std::size_t lingered_bytes_ = 0;
+  uint64_t lingers_since_ms_ = 0;
   std::size_t unwritten_at_check_ = 0;
   Phase phase_ = Phase::Idle;
   bool is_dispatched_ = false;  // the application knows of the exchange

@@ -178,6 +178,20 @@ TEST_CASE("a client that doesn't close its side is closed") {
   CHECK(server.engine().connection_count() == 0);
 }
 
+TEST_CASE("a client that goes on sending for ever after our side is closed is cut") {
+  Limits limits;
+  limits.linger_timeout = kTiny;
+  RoutedServer server(limits);
+  MemoryClient& client = server.connect_memory();
+  server.exchange(client, get("/close"));
+  CHECK(server.run_until([&] {
+    client.send(std::string(1000, 'x'));
+    return client.is_closed();
+  }));
+  CHECK(server.application().count() == 1);
+  CHECK(server.engine().connection_count() == 0);
+}
+
 TEST_CASE("without time-outs nothing happens") {
   Limits limits;
   limits.head_timeout = limits.body_timeout = limits.keep_alive_timeout = milliseconds(0);
