@@ -13,9 +13,10 @@
 //   {rest...}      all the rest, slashes included, perhaps empty; only at the end. A decoded "%2F" in it can't be
 //                  told from a slash, and ".." may occur: don't make a file's path of it unchecked.
 // In each segment text is preferred to a parameter, and that to the rest, in whatever order routes were added; a
-// route without the request's method is passed over. When only other methods match, the answer is 405 with Allow;
-// when nothing does, 404; for a path that isn't validly percent-encoded, 400. A GET handler answers HEAD, too, and
-// OPTIONS is answered with Allow, unless there is a handler for these.
+// route without the request's method is passed over. When only other methods match, the answer is 405 with Allow, or
+// 501 for a method that neither the RFCs nor any route name; when nothing does, 404; for a path that isn't validly
+// percent-encoded, 400. A GET handler answers HEAD, too, and OPTIONS is answered with Allow, unless there is a
+// handler for these.
 //
 // Handlers are functions, lambdas and coroutines. They take, in any order:
 //   Request&                    the request

@@ -7,6 +7,7 @@
 
 #include "app/dispatcher.h"
 #include "app/percent.h"
+#include "base/ascii.h"
 #include "http/status.h"
 #include "outrider/response.h"
 
@@ -105,11 +106,21 @@ void HandlerRun::decode_parameters() {
   }
 }
 
+// RFC 9110 §9.1: 405 is for the methods that are known, from there, from RFC 5789 or to any route; 501 for others.
+bool HandlerRun::is_known_method(std::string_view method) const {
+  bool is_known = false;
+  const auto compare = [&](std::string_view other) { is_known = is_known || other == method; };
+  ascii::for_each_element("GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH", compare);
+  ascii::for_each_element(dispatcher_.site().router->allowed_methods("*"), compare);
+  return is_known;
+}
+
 // RFC 9110 §15.5.6: 405 must have Allow; §9.3.7: so should the answer to OPTIONS.
 void HandlerRun::answer_without_route(std::string_view path) {
   const std::string allowed = dispatcher_.site().router->allowed_methods(path);
   const bool is_options = exchange_->head().method() == "OPTIONS";
   if (allowed.empty() && !(is_options && path == "*")) return answer_not_found();
+  if (!is_known_method(exchange_->head().method())) return answer_status(501, "Not Implemented\n");
   begin_head(is_options ? 204 : 405, is_options ? std::string_view() : kTextPlain);
   add_field("allow", allowed);
   finish_with({is_options ? "" : "Method Not Allowed\n"});

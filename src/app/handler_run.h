@@ -124,6 +124,7 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   void renew_budgets();
   void count_bytes(std::size_t bytes);
   void call_handler();
+  bool is_known_method(std::string_view method) const;
   void answer_without_route(std::string_view path);
   void decode_parameters();
   void begin_head(int status, std::string_view content_type);

@@ -142,6 +142,7 @@ TEST_CASE("another method is 405 with Allow, and OPTIONS is answered by itself")
   app.get("/x", [] { return "x"; });
   app.post("/x", [] { return "posted"; });
   app.options("/own", [] { return "own"; });
+  app.route("LINK", "/linked", [] { return "linked"; });
   Served served(app);
   CHECK(served.exchange(Served::request("DELETE", "/x")) ==
         "HTTP/1.1 405 Method Not Allowed\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -149,8 +150,10 @@ TEST_CASE("another method is 405 with Allow, and OPTIONS is answered by itself")
   CHECK(served.exchange(Served::request("OPTIONS", "/x")) ==
         "HTTP/1.1 204 No Content\r\nallow: GET, HEAD, POST, OPTIONS\r\n\r\n");
   CHECK(served.exchange(Served::request("OPTIONS", "*")) ==
-        "HTTP/1.1 204 No Content\r\nallow: GET, HEAD, POST, OPTIONS\r\n\r\n");
+        "HTTP/1.1 204 No Content\r\nallow: GET, HEAD, POST, OPTIONS, LINK\r\n\r\n");
   CHECK(served.exchange(Served::request("OPTIONS", "/own")) == ok("own"));
+  CHECK(served.exchange(Served::request("LINK", "/x")).starts_with("HTTP/1.1 405 "));
+  CHECK(served.exchange(Served::request("BREW", "/x")) == text_response(501, "Not Implemented", "Not Implemented\n"));
   CHECK(served.exchange(Served::request("OPTIONS", "/y")) == text_response(404, "Not Found", "Not Found\n"));
 }
 
