@@ -29,14 +29,16 @@ def _framing() -> list[tuple[str, bytes]]:
         b"xchunked", b"chunkedx", b"x-chunked", b"chunked;q=1", b"chunked, chunked", b",chunked", b"chunked,",
         b"chunked ,", b"gzip, chunked", b"chunked, gzip", b'"chunked"', b"'chunked'", b"\x0bchunked", b"\x0cchunked",
         b"chunked\x00", b"chun ked", b"chunked\x0b", b"\xa0chunked", b"", b",", b"\r\n chunked", b"chunked\r\n , x",
-        b"cow", b"chunked\xff", b"chunked\rX: y", b"chunked\nX: y",
+        b"cow", b"chunked\xff", b"chunked\rX: y", b"chunked\nX: y", b"\x85chunked", b"chunked\xa0", b"chunked;",
+        b"chunked x", b"gzip;a=b, chunked", b"gzip, , chunked",
     ]  # fmt: skip
     content_lengths = [
         b"+5", b"-5", b" 5", b"5 ", b"\t5", b"5\t", b"05", b"0005", b"5,5", b"5, 5", b"5,6", b"5,", b",5", b"0x5",
         b"5x",
         b"5_0", b"5.0", b"5e0", b"5;q", b"5 5", b"", b" ", b"five", b"\xb2", b"5\x00", b"5\x0b", b"-0", b"+0", b"0, 0",
         b"18446744073709551616", b"18446744073709551621", b"99999999999999999999999", b"9223372036854775808", b'"5"',
-        b"\r\n 5", b"5\r\n 6", b"00000000000000000005", b"5\r", b"5\rX: y", b"5\nX: y", b"0b1", b"\xef\xbc\x95",
+        b"\r\n 5", b"5\r\n 6", b"00000000000000000005", b"5\r", b"5\rX: y", b"5\nX: y", b"0b1", b"\xef\xbc\x95", b"0o5",
+        b"5\xa0",
     ]  # fmt: skip
     te, cl = b"Transfer-Encoding: chunked", b"Content-Length: 5"
     return [
@@ -52,6 +54,11 @@ def _framing() -> list[tuple[str, bytes]]:
         ("Content-Length twice, equal", head(cl, cl) + b"hello"),
         ("Content-Length twice, different", head(cl, b"Content-Length: 6") + b"hello!"),
         ("Content-Length twice in other cases", head(cl, b"content-length: 5") + b"hello"),
+        *[(f"{byte!r} behind the name {name!r}", head(name + byte + b": 5"))
+          for name in (b"Content-Length", b"Transfer-Encoding")
+          for byte in (b"\0", b"\x01", b"\x0b", b"\x0c", b"\r", b"\n", b"\x7f", b"\x80", b"\xa0")],
+        ("two codings in two lines, none of them chunked", head(b"Transfer-Encoding: cow", b"Transfer-Encoding: x")),
+        ("CL.TE with a close", head(b"Connection: close", b"Content-Length: 6", te) + LAST + b"G"),
         ("Content_Length", head(b"Content_Length: 5") + b"hello"),
         ("Transfer_Encoding", head(b"Transfer_Encoding: chunked") + HELLO + LAST),
         ("space before the colon of Transfer-Encoding", head(b"Transfer-Encoding : chunked") + HELLO + LAST),
@@ -113,6 +120,12 @@ def _chunks() -> list[tuple[str, bytes]]:
         ("last chunk ended by LF", chunked(HELLO + b"0\n\r\n")),
         ("trailers ended by LF", chunked(HELLO + b"0\r\n\n")),
         ("trailers ended by CR and another byte", chunked(HELLO + b"0\r\n\rX")),
+        ("the last empty line is missing", chunked(HELLO + b"0\r\n") + head()),
+        ("the last chunk is missing", chunked(HELLO) + head()),
+        ("a chunk behind an empty line", chunked(HELLO + b"\r\n" + LAST)),
+        ("a fold in the trailers", chunked(HELLO + b"0\r\nX: y\r\n z\r\n\r\n")),
+        ("EXT.TERM", chunked(b"2;\nxx\r\n4c\r\n0\r\n\r\n" + head())),
+        ("many small chunks with extensions", chunked((b"1;" + b"a" * 250 + b"\r\nx\r\n") * 100 + LAST)),
         ("last chunk of many zeros", chunked(HELLO + b"00000\r\n\r\n")),
         ("hexadecimal digits in both cases", chunked(b"aA\r\n" + b"x" * 0xAA + b"\r\n" + LAST)),
     ]  # fmt: skip
@@ -136,7 +149,9 @@ def _lines() -> list[tuple[str, bytes]]:
         b"GET https://a/ HTTP/1.1", b"GET http://b/ HTTP/1.1", b"GET ftp://a/ HTTP/1.1", b"GET http:///x HTTP/1.1",
         b"GET http:/x HTTP/1.1", b"GET http://u@a/ HTTP/1.1", b"GET http://a:x/ HTTP/1.1",
         b"GET http://[::1]/ HTTP/1.1",
-        b"GET http://a\\b/ HTTP/1.1", b"GET //a/b HTTP/1.1", b"GET /a#b HTTP/1.1", b"GET /\xc3\xa9 HTTP/1.1",
+        b"GET http://a\\b/ HTTP/1.1", b"GET http://a\\@b/ HTTP/1.1", b"GET /a\\b HTTP/1.1", b"GET /?a\\b HTTP/1.1",
+        b"GET http://a:65536/ HTTP/1.1", b"GET http://a%/ HTTP/1.1", b"GET ws://a/ HTTP/1.1", b"GET http://A/ HTTP/1.1",
+        b"GET //a/b HTTP/1.1", b"GET /a#b HTTP/1.1", b"GET /\xc3\xa9 HTTP/1.1",
         b"GET /\xff HTTP/1.1", b"GET /\x00 HTTP/1.1", b"GET /\x7f HTTP/1.1", b"GET /\x01 HTTP/1.1",
         b"GET /a b HTTP/1.1",
         b"GET /a\tb HTTP/1.1", b"GET /a\rb HTTP/1.1", b"GET /%zz HTTP/1.1", b"GET /%00 HTTP/1.1",
@@ -170,7 +185,7 @@ def _fields() -> list[tuple[str, bytes]]:
     hosts = [
         b"", b"a", b"a:80", b"a:", b":80", b"a:x", b"a:80:80", b"a,b", b"a b", b"a/b", b"u@a", b"[::1]", b"[::1]:80",
         b"[::1", b"::1", b"a?b", b"a#b", b"a\\b", b"\xc3\xa9", b"a\x00", b"a:999999", b"a%41", b"<a>", b"a;b", b"a.",
-        b"[]",
+        b"[]", b"[1]", b"[::1::]", b"[fe80::1%25eth0]", b"[v1.a]", b"a%", b"a%4g", b"a:65536", b"a:000080", b"u:p@a", b"http://a",
         b"*", b"a_b", b"a|b", b'"a"', b"a,a", b"a, a",
     ]  # fmt: skip
     with_body = b"Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 5"
@@ -185,6 +200,11 @@ def _fields() -> list[tuple[str, bytes]]:
         ("Expect with a body", head(b"Expect: 100-continue", b"Content-Length: 5") + b"hello"),
         ("Expect with a chunked body", chunked(HELLO + LAST, b"Expect: 100-continue")),
         ("Upgrade with a body", head(with_body) + b"hello"),
+        ("Upgrade to h2c with a body", head(b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 5") + b"hello"),
+        ("Upgrade to h2c and another with a body",
+         head(b"Connection: upgrade\r\nUpgrade: x\r\nUpgrade: h2c\r\nContent-Length: 5") + b"hello"),
+        ("Upgrade with a request behind it",
+         head(b"Connection: upgrade\r\nUpgrade: websocket", method=b"GET") + head()),
         ("Upgrade with a chunked body", chunked(HELLO + LAST, b"Connection: upgrade", b"Upgrade: websocket")),
         ("every line ends in LF", b"GET / HTTP/1.1\nHost: a\n\n"),
         ("the head ends in LF", b"GET / HTTP/1.1\r\nHost: a\r\n\n"),
