@@ -4,7 +4,8 @@ So does each Python test they name (`test_something`), and each test of a file (
 `src/x_test.cpp::a sentence`). A table whose last column is headed "test" has one in each row, or says behind a dash why
 there is none. A path is what stands in backticks and begins with one of the top
 folders, like `src/loop/loop.h`. Wildcards and placeholders (*, <name>, 3.X) are left alone; `x.{h,cpp}` stands for
-both. Run: python3 tools/check_docs.py
+both. In docs/supported.md C++ tests are named too, as `file`: "name", and what the server does itself needs a test.
+Run: python3 tools/check_docs.py
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ NAMED = re.compile(rf"`({FOLDERS}/[^`\s]*)`")
 TEST = re.compile(r"`(test_\w+)`")
 TEST_OF = re.compile(rf"`({FOLDERS}/[^`:]+)::([^`]+)`")
 ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+# A test by its file's stem and its name; in the C++, a test case, or a row of a table that begins with its name.
+CPP_TEST = re.compile(r'`(\w+)`: "([^"]*)"')
+CPP_NAME = re.compile(r'(?:TEST_CASE\(|\{)\s*"([^"]*)"')
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -28,6 +32,7 @@ def main() -> int:
     documents = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
     tests = set(re.findall(r"def (test_\w+)\(", "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))))
     broken = [line for path in documents for line in check(path, tests)]
+    broken += check_supported(ROOT / "docs" / "supported.md")
     print(*broken, f"{len(documents)} documents, {len(broken)} links and paths that lead nowhere", sep="\n")
     return 1 if broken else 0
 
@@ -70,10 +75,29 @@ def rows_without_test(text: str) -> Iterator[int]:
     for match in ROW.finditer(text):
         line, cell = line_of(text, match), match[0].strip("|").rpartition("|")[2].strip()
         if line != last + 1:
-            is_checked = cell in ("test", "tests")  # the first row of a table
+            is_checked = cell == "test"  # the first row of a table
         elif is_checked and not set(cell) <= set("-:") and not TEST_OF.search(cell) and not cell.startswith("—"):
             yield line
         last = line
+
+
+def check_supported(document: Path) -> Iterator[str]:
+    """Each C++ test that the tables name exists, and each row has a test, unless it is the application's business."""
+    sources = {path.stem: path for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.cpp")}
+    names = {stem: set(CPP_NAME.findall(path.read_text())) for stem, path in sources.items()}
+    for number, line in enumerate(document.read_text().splitlines(), 1):
+        place = f"{document.relative_to(ROOT)}:{number}"
+        for file, name in CPP_TEST.findall(line):
+            if name not in names.get(file, ()):
+                yield f"{place}: no test {file}: {name}"
+        cells = re.split(r"(?<!\\)\|", line)[1:-1]
+        if len(cells) != 5 or cells[0].strip() in ("§", "---"):
+            continue
+        done, tests = cells[3].strip(), cells[4]
+        if not done.startswith(("Yes", "No", "Stricter", "App")):
+            yield f"{place}: neither Yes, No, Stricter nor App: {done}"
+        if not done.startswith("App") and not CPP_TEST.search(tests) and not TEST.search(tests):
+            yield f"{place}: no test is named"
 
 
 def spelled_out(path: str) -> list[str]:
