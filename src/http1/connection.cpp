@@ -382,6 +382,9 @@ void Connection::on_deadline() {
   if (queue_.is_in_flight()) return on_write_stalled();
   switch (phase_) {
     case Phase::Receiving:
+      // RFC 9112 §9.2: an answer that nobody asked for would be taken for that of the next request. Some clients end
+      // a body in a CRLF that isn't its own.
+      if (exchange_->is_blank()) return begin_closing();
       return refuse({Fault::HeadTimeout}, http::Disconnect::Timeout);
     case Phase::Active:
     case Phase::Discarding:

@@ -40,6 +40,8 @@ class Exchange final : public http::Exchange {
 
   enum class RequestState { Head, Body, Complete };
   RequestState request_state() const { return request_state_; }
+  /// Nothing came but the empty line that may stand before a request.
+  bool is_blank() { return head_.storage().view().find_first_not_of("\r\n") == std::string_view::npos; }
   /// Takes input for the state at hand; returns how much was used.
   Result<std::size_t, ProtocolError> feed(std::string_view bytes);
   /// From now on the body is read and thrown away.

@@ -32,6 +32,20 @@ TEST_CASE("a head that doesn't come is answered 408") {
   CHECK(client.received() == error_answer("408 Request Timeout", "the request head took too long"));
 }
 
+TEST_CASE("an empty line makes no request: when nothing follows, nothing is answered") {
+  Limits limits;
+  limits.head_timeout = kTiny;
+  for (const std::string blank : {"\r", "\r\n"}) {
+    CAPTURE(blank.size());
+    RoutedServer server(limits);
+    MemoryClient& client = server.connect_memory();
+    server.exchange(client, get("/empty") + blank);
+    CHECK(server.run_until([&] { return client.is_ended(); }));
+    CHECK(client.received() == "HTTP/1.1 204 No Content\r\n\r\n");
+    CHECK(!client.was_reset());
+  }
+}
+
 TEST_CASE("a head that comes byte by byte has no more time for it") {
   Limits limits;
   limits.head_timeout = kTiny;
