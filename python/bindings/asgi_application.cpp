@@ -36,11 +36,12 @@ AsgiApplication::AsgiApplication(const Options& options)
       create_future_(PyRef::steal(PyObject_GetAttr(options.loop, names().create_future))),
       on_exception_(PyRef::borrow(options.on_exception)),
       on_incomplete_(PyRef::borrow(options.on_incomplete)),
+      on_debug_(PyRef::borrow(options.on_debug)),
       as_coroutine_(PyRef::borrow(options.as_coroutine)),
       disconnected_error_(PyRef::borrow(options.disconnected_error)),
       protocol_error_(PyRef::borrow(options.protocol_error)),
       tasks_(PyRef::steal(PySet_New(nullptr))),
-      scopes_(options.root_path, options.state),
+      scopes_(options.root_path, options.state, options.on_debug != Py_None),
       tasks_starter_(options.loop) {
   PyRef asyncio = PyRef::steal(PyImport_ImportModule("asyncio"));
   PyRef type = PyRef::steal(asyncio ? PyObject_GetAttrString(asyncio.get(), "Task") : nullptr);
@@ -113,6 +114,7 @@ void AsgiApplication::let_go() {
   context_.clear();
   on_exception_.clear();
   on_incomplete_.clear();
+  on_debug_ = PyRef::borrow(Py_None);
   as_coroutine_.clear();
 }
 
@@ -147,6 +149,12 @@ void AsgiApplication::report_incomplete(AsgiExchange& exchange, bool has_started
   PyRef result = PyRef::steal(
       PyObject_CallFunctionObjArgs(on_incomplete_.get(), line.get(), has_started ? Py_True : Py_False, nullptr));
   if (!result) PyErr_WriteUnraisable(on_incomplete_.get());
+}
+
+void AsgiApplication::report_debug(AsgiExchange& exchange, PyObject* info) {
+  PyRef line = PyRef::steal(exchange.describe());
+  PyRef result = PyRef::steal(PyObject_CallFunctionObjArgs(on_debug_.get(), line.get(), info, nullptr));
+  if (!result) PyErr_WriteUnraisable(on_debug_.get());
 }
 
 }  // namespace outrider::python

@@ -28,6 +28,7 @@ class AsgiApplication final : public http::Application {
     PyObject* state;               // the lifespan's state dict, or null
     PyObject* on_exception;        // called as on_exception(request_line, exception)
     PyObject* on_incomplete;       // called as on_incomplete(request_line, has_started)
+    PyObject* on_debug;            // called as on_debug(request_line, info), or None: debugging isn't offered
     PyObject* as_coroutine;        // an async function that awaits its argument
     PyObject* disconnected_error;  // what send() raises when the peer is gone
     PyObject* protocol_error;      // what send() raises when the message breaks the rules
@@ -59,6 +60,9 @@ class AsgiApplication final : public http::Application {
   /// What the application let out. A disconnection that was passed on is no error of the application.
   void report_exception(AsgiExchange& exchange, PyObject* exception, bool is_disconnected);
   void report_incomplete(AsgiExchange& exchange, bool has_started);
+  /// What the application says for those who debug it; only if offers_debug().
+  void report_debug(AsgiExchange& exchange, PyObject* info);
+  bool offers_debug() const { return on_debug_.get() != Py_None; }
 
   /// The tasks that are still running, background tasks behind a complete response included: a set.
   PyObject* tasks() const { return tasks_.get(); }
@@ -69,7 +73,7 @@ class AsgiApplication final : public http::Application {
   bool start(PyObject* receive, http::Exchange& exchange);
   bool is_disconnection(PyObject* exception) const;
 
-  PyRef app_, context_, create_future_, on_exception_, on_incomplete_, as_coroutine_, disconnected_error_,
+  PyRef app_, context_, create_future_, on_exception_, on_incomplete_, on_debug_, as_coroutine_, disconnected_error_,
       protocol_error_;
   PyRef tasks_;
   int references_ = 1;  // changed under the GIL

@@ -49,7 +49,7 @@ void AsgiExchange::on_disconnect(http::Disconnect) {
 
 void AsgiExchange::on_stop() {
   is_disconnected_ = true;
-  is_stopping_ = response_ == Response::Started;
+  is_stopping_ = response_ == Response::Started || response_ == Response::Trailers;
   wake();
 }
 
@@ -135,9 +135,7 @@ bool AsgiExchange::send(PyObject* message) {
   }
   if (is_type(type, n.response_body, last_body_type)) return send_body(message);
   if (is_type(type, n.response_start, last_start_type)) return send_start(message);
-  return refuse(
-      PyExc_ValueError,
-      "unknown ASGI message type %.200R: an HTTP response is 'http.response.start', then 'http.response.body'", type);
+  return send_extension(type, message);
 }
 
 bool AsgiExchange::check_not_over(PyObject* type) {
@@ -150,11 +148,12 @@ bool AsgiExchange::check_not_over(PyObject* type) {
 
 bool AsgiExchange::send_start(PyObject* message) {
   long status = 0;
-  if (!read_status(message, status)) return false;
+  bool trailers = false;
+  if (!read_status(message, status) || !read_flag(message, names().trailers, trailers)) return false;
   const PyRef fields = read_fields(message, names().headers);
   // From here on nothing of the application's runs until all is done: see message.h.
   if (!fields || !check_not_over(names().response_start)) return false;
-  if (response_ == Response::Started) {
+  if (response_ != Response::NotStarted) {
     PyErr_SetString(application_.protocol_error(),
                     "'http.response.start' was sent already: a response has one start");
     return false;
@@ -167,6 +166,8 @@ bool AsgiExchange::send_start(PyObject* message) {
     return check(fault, PyRef::steal(PyLong_FromLong(status)).get());
   }
   if (!add_headers(fields.get())) return false;
+  expects_trailers_ = trailers;
+  if (trailers) exchange_->expect_trailers();
   response_ = Response::Started;
   return true;
 }
@@ -196,25 +197,40 @@ bool AsgiExchange::send_body(PyObject* message) {
   bool more = false;
   if (!read_flag(message, names().more_body, more)) return false;
   PyRef bytes = read_body(message);
-  if (!bytes || !check_not_over(names().response_body)) return false;
-  if (response_ == Response::NotStarted) {
-    PyErr_SetString(application_.protocol_error(), "'http.response.body' was sent before 'http.response.start'");
-    return false;
-  }
-  // The last piece of a stream that is to end is welcome.
-  if ((more || exchange_ == nullptr) && !check_connected()) return false;
+  if (!bytes || !check_content(names().response_body, more)) return false;
 
   const std::string_view content = view(bytes.get());
   const http::Piece piece{content, bytes.release(), [](void* owner) { Py_DECREF(static_cast<PyObject*>(owner)); }};
   const http::ResponseFault fault = exchange_->write(piece, more ? http::More::Yes : http::More::No);
   if (fault != http::ResponseFault::None) return check(fault, message);
-  if (!more) {
-    response_ = Response::Complete;
-    exchange_ = nullptr;
-    if (!waiters_.empty()) wake();
-    keep_alive_.clear();  // the caller's argument keeps this alive
-  }
+  if (!more) end_content();
   return true;
+}
+
+// Whether content may be sent now, in a message of that type.
+bool AsgiExchange::check_content(PyObject* type, bool more) {
+  if (!check_not_over(type)) return false;
+  if (response_ != Response::Started) {
+    return refuse(application_.protocol_error(),
+                  response_ == Response::NotStarted
+                      ? "%R was sent before 'http.response.start'"
+                      : "%R was sent after the body was complete (more_body was false): its trailers are to come",
+                  type);
+  }
+  // The last piece of a stream that is to end is welcome.
+  return (!more && exchange_ != nullptr) || check_connected();
+}
+
+void AsgiExchange::end_content() {
+  if (!expects_trailers_) return complete();
+  response_ = Response::Trailers;
+}
+
+void AsgiExchange::complete() {
+  response_ = Response::Complete;
+  exchange_ = nullptr;
+  if (!waiters_.empty()) wake();
+  keep_alive_.clear();  // the caller's argument keeps this alive
 }
 
 // --- the application's end -----------------------------------------------------------------------------------------
@@ -225,7 +241,7 @@ void AsgiExchange::on_application_end(PyObject* exception) {
   if (raised) {
     application_.report_exception(*this, exception, is_disconnected_);
   } else if (exchange_ != nullptr && !is_disconnected_) {
-    application_.report_incomplete(*this, response_ == Response::Started);
+    application_.report_incomplete(*this, response_ != Response::NotStarted);
   }
   if (exchange_ != nullptr) end_with_error();
 }

@@ -62,10 +62,19 @@ class AsgiExchange final : public http::ExchangeHandler {
   PyObject* describe() const;
 
  private:
-  enum class Response { NotStarted, Started, Complete };
+  enum class Response { NotStarted, Started, Trailers, Complete };
 
   bool send_start(PyObject* message);
   bool send_body(PyObject* message);
+  bool check_content(PyObject* type, bool more);
+  void end_content();
+  void complete();
+  // In asgi_extensions.cpp.
+  bool send_extension(PyObject* type, PyObject* message);
+  bool send_file(PyObject* type, PyObject* message);
+  bool send_trailers(PyObject* message);
+  bool send_early_hint(PyObject* message);
+  bool send_debug(PyObject* message);
   bool check_not_over(PyObject* type);
   bool add_headers(PyObject* fields);
   bool check(http::ResponseFault fault, PyObject* culprit);
@@ -81,11 +90,12 @@ class AsgiExchange final : public http::ExchangeHandler {
   PyRef keep_alive_;  // self_, while the exchange refers to this
   std::vector<PyRef> waiters_;
   Response response_ = Response::NotStarted;
-  bool was_abandoned_ = false;    // complete without the application: it ended before
-  bool gave_request_ = false;     // the last http.request message was delivered
-  bool is_disconnected_ = false;  // the peer is gone, or is said to be
-  bool is_stopping_ = false;      // the server, while the response was under way
-  bool gave_disconnect_ = false;  // http.disconnect was delivered
+  bool expects_trailers_ = false;  // the start said so
+  bool was_abandoned_ = false;     // complete without the application: it ended before
+  bool gave_request_ = false;      // the last http.request message was delivered
+  bool is_disconnected_ = false;   // the peer is gone, or is said to be
+  bool is_stopping_ = false;       // the server, while the response was under way
+  bool gave_disconnect_ = false;   // http.disconnect was delivered
 };
 
 }  // namespace outrider::python

@@ -253,6 +253,7 @@ class PyEngine {
                                      state.is_none() ? nullptr : state.ptr(),
                                      nb::handle(callbacks["on_exception"]).ptr(),
                                      nb::handle(callbacks["on_incomplete"]).ptr(),
+                                     nb::handle(callbacks["on_debug"]).ptr(),
                                      nb::handle(callbacks["as_coroutine"]).ptr(),
                                      nb::handle(callbacks["disconnected_error"]).ptr(),
                                      nb::handle(callbacks["protocol_error"]).ptr(),

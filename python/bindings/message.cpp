@@ -101,4 +101,26 @@ PyRef read_fields(PyObject* message, PyObject* key) {
   return fields;
 }
 
+PyRef read_links(PyObject* message) {
+  const PyRef object = PyRef::borrow(find(message, names().links));
+  if (!object) {
+    if (PyErr_Occurred() == nullptr) {
+      PyErr_SetString(PyExc_TypeError, "'http.response.early_hint' must have 'links'");
+    }
+    return {};
+  }
+  if (PyUnicode_Check(object.get()) || PyObject_CheckBuffer(object.get())) {
+    refuse(PyExc_TypeError, "'links' must be an iterable of bytes, not %.200R", object.get());
+    return {};
+  }
+  PyRef links = PyRef::steal(PySequence_Tuple(object.get()));
+  for (Py_ssize_t i = 0; links && i < PyTuple_GET_SIZE(links.get()); ++i) {
+    PyObject* link = PyTuple_GET_ITEM(links.get(), i);
+    if (PyBytes_Check(link)) continue;
+    refuse(PyExc_TypeError, "a link must be bytes, not %.200R", link);
+    return {};
+  }
+  return links;
+}
+
 }  // namespace outrider::python

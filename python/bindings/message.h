@@ -32,6 +32,9 @@ PyRef read_body(PyObject* message);
 /// own list.
 PyRef read_fields(PyObject* message, PyObject* key);
 
+/// 'links' as a tuple of bytes.
+PyRef read_links(PyObject* message);
+
 /// Raises `exception` with a format that takes the repr of the culprit, cut to a length that fits a log, as "%.200R".
 /// Returns false.
 bool refuse(PyObject* exception, const char* format, PyObject* culprit);

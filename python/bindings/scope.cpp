@@ -93,11 +93,12 @@ PyObject* address_object(const net::Address& address) {
   return Py_BuildValue("(s#i)", host.data(), static_cast<Py_ssize_t>(host.size()), static_cast<int>(address.port()));
 }
 
-ScopeFactory::ScopeFactory(std::string root_path, PyObject* state)
+ScopeFactory::ScopeFactory(std::string root_path, PyObject* state, bool offers_debug)
     : root_path_(std::move(root_path)), raw_root_path_(encoded_path(root_path_)), state_(PyRef::borrow(state)) {
   const Names& n = names();
   asgi_ = PyRef::steal(Py_BuildValue("{s:s, s:s}", "version", "3.0", "spec_version", "2.5"));
-  extensions_ = PyRef::steal(PyDict_New());
+  extensions_ = PyRef::steal(Py_BuildValue("{O:{}, O:{}, O:{}, O:{}}", n.response_trailers, n.response_pathsend,
+                                           n.response_zerocopysend, n.response_early_hint));
   // Every key that a scope has, so that filling it in changes values only and the copy stays compact.
   template_ = PyRef::steal(Py_BuildValue(
       "{O:O, O:O, O:O, O:O, O:O, O:s, O:O, O:O, O:O, O:O, O:s#, O:O, O:O}", n.type, n.http, n.asgi, Py_None,
@@ -106,6 +107,7 @@ ScopeFactory::ScopeFactory(std::string root_path, PyObject* state)
       static_cast<Py_ssize_t>(root_path_.size()), n.headers, Py_None, n.extensions, Py_None));
   if (!asgi_ || !extensions_ || !template_) throw nanobind::python_error();
   if (state_) PyDict_SetItem(template_.get(), n.state, Py_None);
+  if (offers_debug) set(extensions_.get(), n.response_debug, PyRef::steal(PyDict_New()));
 }
 
 PyObject* ScopeFactory::make(http::Exchange& exchange) {

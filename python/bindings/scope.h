@@ -19,7 +19,7 @@ namespace outrider::python {
 class ScopeFactory {
  public:
   /// `state` is the lifespan's state dict; null when the lifespan isn't in use. Throws nanobind's python_error.
-  ScopeFactory(std::string root_path, PyObject* state);
+  ScopeFactory(std::string root_path, PyObject* state, bool offers_debug);
 
   /// A new scope; null with a Python error on failure.
   PyObject* make(http::Exchange& exchange);

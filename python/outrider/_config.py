@@ -78,6 +78,11 @@ class Config:
     on_stop: Callable[[Any], Any] | None = option(
         None, "called with the report when a server that was ready has stopped, before stop() returns", cli=False
     )
+    on_debug: Callable[[str, dict[str, Any]], Any] | None = option(
+        None,
+        "called with a request line and what the application sends as http.response.debug, which is offered then",
+        cli=False,
+    )
     request_log: int = option(256, "how many requests Server.requests keeps", cli=False)
 
     request_line_bytes_max: int = option(16 * 1024, "bytes of a request line; more is answered 414", least=1)
@@ -127,7 +132,7 @@ class Config:
             raise ValueError(f"root_path={self.root_path!r} begins with a slash and doesn't end with one: {advice!r}")
         if self.factory_arguments is not None and not self.factory:
             raise ValueError("factory_arguments are given, but not factory=True: nothing would be called with them")
-        for name in ("on_ready", "on_stop"):
+        for name in ("on_ready", "on_stop", "on_debug"):
             if inspect.iscoroutinefunction(getattr(self, name)):
                 raise TypeError(f"{name}={getattr(self, name)!r} is a coroutine function: nobody would await it")
         if self.isolation == "process":
@@ -204,6 +209,8 @@ def _check_tellable(config: Config) -> None:
     """Raises ``TypeError`` for options that can't be told to another process."""
     if not isinstance(config.loop, str):
         raise TypeError(f"loop={config.loop!r} must be a name such as 'module:factory' with isolation='process'")
+    if config.on_debug is not None:
+        raise TypeError(f"on_debug={config.on_debug!r} can't be called from another process: isolation='process'")
     try:
         json.dumps(dict(config.factory_arguments or {}))
     except (TypeError, ValueError) as error:

@@ -88,6 +88,7 @@ class Service:
         callbacks = {
             "on_exception": self._on_exception,
             "on_incomplete": self._on_incomplete,
+            "on_debug": self._on_debug if self._config.on_debug is not None else None,
             "as_coroutine": _await,
             "disconnected_error": ClientDisconnected,
             "protocol_error": ProtocolError,
@@ -231,6 +232,13 @@ class Service:
             logger.warning("the application was cancelled during %s", request)
         else:
             logger.error("the application raised an exception during %s", request, exc_info=error)
+
+    def _on_debug(self, request: str, info: dict[str, Any]) -> None:
+        assert self._config.on_debug is not None
+        try:
+            self._config.on_debug(request, info)
+        except Exception as error:
+            logger.error("on_debug raised an exception during %s", request, exc_info=error)
 
     def _on_incomplete(self, request: str, has_started: bool) -> None:
         done = "before its response was complete" if has_started else "without sending a response"

@@ -20,6 +20,7 @@
 
 #include "http/request_head.h"
 #include "net/address.h"
+#include "net/file_part.h"
 
 namespace outrider::http {
 
@@ -135,6 +136,9 @@ class Exchange {
   virtual void expect_trailers() = 0;
   /// Content. With More::No the response is complete (unless trailers are expected) and the exchange ends.
   virtual ResponseFault write(Piece piece, More more) = 0;
+  /// The same with a part of a file, which is closed once its bytes left, or at once when that fails. A file that has
+  /// become shorter by then cuts the connection.
+  virtual ResponseFault write_file(net::FilePart part, More more) = 0;
   /// A trailer field; after the write() with More::No, if trailers were expected.
   virtual ResponseFault add_trailer(std::string_view name, std::string_view value) = 0;
   /// Ends the trailers and with them the exchange.

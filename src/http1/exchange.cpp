@@ -129,11 +129,9 @@ ResponseContext Exchange::response_context(http::More more) const {
 }
 
 http::ResponseFault Exchange::write(http::Piece piece, http::More more) {
-  OUTRIDER_CHECK(!is_response_complete_);
   net::WriteQueue& queue = connection_->queue();
   const std::size_t size = piece.bytes.size();
-  ResponseWriter::Frame frame = writer_.frame_content(
-      size, more, writer_.has_sent_head() ? ResponseContext{} : response_context(more), queue.buffer());
+  const ResponseWriter::Frame frame = frame_content(size, more);
   const bool is_owned = piece.owner != nullptr;
   if (frame.fault == http::ResponseFault::None && frame.sends_content) {
     if (is_owned && size > kCopyMax) {
@@ -144,11 +142,30 @@ http::ResponseFault Exchange::write(http::Piece piece, http::More more) {
     }
   }
   if (piece.owner != nullptr) piece.release(piece.owner);
+  if (frame.fault == http::ResponseFault::None) end_content(frame, more);
+  return frame.fault;
+}
+
+http::ResponseFault Exchange::write_file(net::FilePart part, http::More more) {
+  const ResponseWriter::Frame frame = frame_content(part.left(), more);
   if (frame.fault != http::ResponseFault::None) return frame.fault;
-  queue.buffer().append(frame.suffix);
+  if (frame.sends_content) connection_->queue().append_file(std::move(part));
+  end_content(frame, more);
+  return http::ResponseFault::None;
+}
+
+// Whatever the content is, this goes before it,
+ResponseWriter::Frame Exchange::frame_content(uint64_t size, http::More more) {
+  OUTRIDER_CHECK(!is_response_complete_);
+  return writer_.frame_content(size, more, writer_.has_sent_head() ? ResponseContext{} : response_context(more),
+                               connection_->queue().buffer());
+}
+
+// and this behind it.
+void Exchange::end_content(const ResponseWriter::Frame& frame, http::More more) {
+  connection_->queue().buffer().append(frame.suffix);
   connection_->flush_soon();
   if (more == http::More::No && !writer_.has_trailers()) complete_response();
-  return http::ResponseFault::None;
 }
 
 http::ResponseFault Exchange::add_trailer(std::string_view name, std::string_view value) {

@@ -77,6 +77,7 @@ class Exchange final : public http::Exchange {
   void end_informational() override;
   void expect_trailers() override { writer_.expect_trailers(); }
   http::ResponseFault write(http::Piece piece, http::More more) override;
+  http::ResponseFault write_file(net::FilePart part, http::More more) override;
   http::ResponseFault add_trailer(std::string_view name, std::string_view value) override;
   void end_trailers() override;
   bool has_begun_head() const override { return writer_.has_begun(); }
@@ -86,6 +87,8 @@ class Exchange final : public http::Exchange {
 
  private:
   ResponseContext response_context(http::More more) const;
+  ResponseWriter::Frame frame_content(uint64_t size, http::More more);
+  void end_content(const ResponseWriter::Frame& frame, http::More more);
   void complete_response();
 
   Connection* connection_ = nullptr;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "net/socket_stream.h"
 
+#include <pthread.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -8,13 +10,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
+#include <ctime>
 #include <vector>
 
 #include "base/check.h"
 #include "loop/loop.h"
+#include "net/file_part.h"
 
 namespace outrider::net {
 namespace {
+
+// Of a file at once, for others to have their turn.
+constexpr uint64_t kSendFileMax = 2 * 1024 * 1024;
 
 uv_buf_t to_uv(std::string_view piece) {
   return uv_buf_init(const_cast<char*>(piece.data()), static_cast<unsigned>(piece.size()));
@@ -107,6 +115,34 @@ ssize_t SocketStream::send_all(std::span<const std::string_view> pieces) const {
   message.msg_iov = buffers.data();
   message.msg_iovlen = pieces.size();
   return ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+}
+
+// sendfile() raises SIGPIPE when the peer has gone, and has no flag against it: the signal is held back around it,
+// and taken away if it came.
+std::ptrdiff_t SocketStream::try_send_file(const FilePart& part) {
+  if (unwritten() > 0) return 0;
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigset_t pending;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  ::sigpending(&pending);
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  const auto most = static_cast<std::size_t>(std::min<uint64_t>(part.left(), kSendFileMax));
+  auto offset = static_cast<off_t>(part.offset());
+  ssize_t sent = 0;
+  do {
+    sent = ::sendfile(fd_, part.fd(), &offset, most);
+  } while (sent < 0 && errno == EINTR);
+  const int error = errno;
+  if (sent < 0 && error == EPIPE && sigismember(&pending, SIGPIPE) == 0) {
+    const timespec no_time{};
+    ::sigtimedwait(&pipe_signal, nullptr, &no_time);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (sent >= 0) return sent;
+  // A file system that can't: its bytes are read and written instead.
+  return error == EAGAIN || error == EINVAL || error == ENOSYS || error == ENOBUFS ? 0 : -error;
 }
 
 void SocketStream::write(std::span<const std::string_view> pieces) {

@@ -24,6 +24,7 @@ class SocketStream final : public Stream {
   void start_reading() override;
   void stop_reading() override;
   std::ptrdiff_t try_write(std::span<const std::string_view> pieces) override;
+  std::ptrdiff_t try_send_file(const FilePart& part) override;
   void write(std::span<const std::string_view> pieces) override;
   std::size_t unwritten() const override { return uv_stream_get_write_queue_size(&socket_->stream); }
   void shut_write() override;

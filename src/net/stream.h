@@ -15,6 +15,8 @@
 
 namespace outrider::net {
 
+class FilePart;
+
 /// What a stream tells its owner. The owner may destroy the stream inside any of these.
 class StreamHandler {
  public:
@@ -47,6 +49,12 @@ class Stream {
   /// Writes what the kernel takes at once. Returns how many bytes that were (perhaps 0), or -errno when the
   /// connection is broken.
   virtual std::ptrdiff_t try_write(std::span<const std::string_view> pieces) = 0;
+  /// Sends the beginning of a file's part without its bytes going through this process, as try_write() does, as much
+  /// as the kernel takes at once and is fair to others. Returns how much that was, perhaps 0: write() takes anything.
+  virtual std::ptrdiff_t try_send_file(const FilePart& part) {
+    static_cast<void>(part);
+    return 0;
+  }
   /// Writes all of it; on_write_done() comes once. One such write at a time; the bytes must stay until then.
   virtual void write(std::span<const std::string_view> pieces) = 0;
 

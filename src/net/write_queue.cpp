@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kSpareBuffersMax = 256;
 constexpr std::size_t kSpareBytesMax = 16 * 1024;
 
+// Read of a file at once, when the kernel doesn't take more of it directly.
+constexpr std::size_t kFilePieceBytes = 64 * 1024;
+
 // Takes the first `count` bytes off the pieces.
 std::span<std::string_view> advance(std::span<std::string_view> pieces, std::size_t count) {
   while (!pieces.empty() && count >= pieces.front().size()) {
@@ -44,17 +47,30 @@ void BufferPool::release(Buffer&& buffer) {
 
 WriteQueue::~WriteQueue() {
   drop(waiting_);
+  for (Behind& behind : behind_) drop(behind.batch);
   drop(in_flight_);
 }
 
 Buffer& WriteQueue::buffer() {
-  if (waiting_.buffer.capacity() == 0) waiting_.buffer = pool_.acquire();
-  return waiting_.buffer;
+  Batch& batch = last();
+  if (batch.buffer.capacity() == 0) batch.buffer = pool_.acquire();
+  return batch.buffer;
 }
 
 void WriteQueue::append_owned(std::string_view bytes, void* owner, void (*release)(void*)) {
-  waiting_.owned.push_back({waiting_.buffer.size(), bytes, owner, release});
-  waiting_.owned_bytes += bytes.size();
+  Batch& batch = last();
+  batch.owned.push_back({batch.buffer.size(), bytes, owner, release});
+  batch.owned_bytes += bytes.size();
+}
+
+void WriteQueue::append_file(FilePart part) {
+  if (part.left() > 0) behind_.push_back({std::move(part), {}});
+}
+
+std::size_t WriteQueue::behind_bytes() const {
+  std::size_t bytes = 0;
+  for (const Behind& behind : behind_) bytes += behind.file.left() + behind.batch.size();
+  return bytes;
 }
 
 void WriteQueue::drop(Batch& batch) {
@@ -79,8 +95,35 @@ void WriteQueue::collect(const Batch& batch, std::vector<std::string_view>& piec
 
 WriteQueue::Flush WriteQueue::flush(Stream& stream) {
   if (is_in_flight()) return Flush::Pending;
-  if (waiting_.size() == 0) return Flush::Done;
+  while (true) {
+    const Flush flushed = waiting_.size() == 0 ? Flush::Done : flush_waiting(stream);
+    if (flushed != Flush::Done || behind_.empty()) return flushed;
+    if (const Flush sent = flush_file(stream); sent != Flush::Done) return sent;
+    std::swap(waiting_, behind_.front().batch);
+    behind_.erase(behind_.begin());
+  }
+}
 
+// What the kernel doesn't take of a file at once goes on through memory: when that has left, there is room again.
+WriteQueue::Flush WriteQueue::flush_file(Stream& stream) {
+  FilePart& file = behind_.front().file;
+  if (file.left() == 0) return Flush::Done;
+  const std::ptrdiff_t sent = stream.try_send_file(file);
+  if (sent < 0) return Flush::Broken;
+  file.advance(static_cast<uint64_t>(sent));
+  if (file.left() == 0) return Flush::Done;
+  in_flight_.buffer = pool_.acquire();
+  char* to = in_flight_.buffer.reserve(kFilePieceBytes);
+  const std::size_t count = file.read({to, kFilePieceBytes});
+  if (count == 0) return Flush::Broken;  // the file has become shorter than it was said to be
+  in_flight_.buffer.commit(count);
+  file.advance(count);
+  const std::string_view piece = in_flight_.buffer.view();
+  stream.write({&piece, 1});
+  return Flush::Pending;
+}
+
+WriteQueue::Flush WriteQueue::flush_waiting(Stream& stream) {
   std::string_view single;
   std::vector<std::string_view> several;
   std::span<std::string_view> pieces;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What is on its way to a peer: small things copied into one buffer, large ones kept by reference, in order. One
-// flush is one system call where the kernel takes it all.
+// What is on its way to a peer: small things copied into one buffer, large ones kept by reference, parts of files, in
+// order. One flush is one system call where the kernel takes it all and there are no files.
 //
 // Thread: loop only.
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "net/file_part.h"
 
 namespace outrider::net {
 
@@ -35,6 +36,9 @@ class WriteQueue {
   /// Appends bytes that are kept by reference until they left; then release(owner) is called.
   void append_owned(std::string_view bytes, void* owner, void (*release)(void*));
 
+  /// Appends a part of a file. It is closed once its bytes left.
+  void append_file(FilePart part);
+
   enum class Flush { Done, Pending, Broken };
   /// Writes what can be written. Pending: the stream holds the rest and calls its handler's on_write_done(), which
   /// must lead to on_write_done() here.
@@ -42,8 +46,8 @@ class WriteQueue {
   void on_write_done() { drop(in_flight_); }
   bool is_in_flight() const { return in_flight_.size() > 0; }
 
-  /// Bytes not yet taken by the kernel, roughly: a write that is under way counts in full.
-  std::size_t size() const { return waiting_.size() + in_flight_.size(); }
+  /// Bytes not yet taken by the kernel, roughly: a write that is under way counts in full, files as what is left.
+  std::size_t size() const { return waiting_.size() + in_flight_.size() + behind_bytes(); }
 
  private:
   struct Owned {
@@ -60,12 +64,23 @@ class WriteQueue {
     std::size_t size() const { return buffer.size() + owned_bytes; }
   };
 
+  // A file, and what follows it until the next one.
+  struct Behind {
+    FilePart file;
+    Batch batch;
+  };
+
+  Batch& last() { return behind_.empty() ? waiting_ : behind_.back().batch; }
+  std::size_t behind_bytes() const;
+  Flush flush_waiting(Stream& stream);
+  Flush flush_file(Stream& stream);
   void drop(Batch& batch);
   static void collect(const Batch& batch, std::vector<std::string_view>& pieces);
 
   BufferPool& pool_;
   Batch waiting_;
-  Batch in_flight_;  // what Stream::write() refers to
+  std::vector<Behind> behind_;  // what follows waiting_
+  Batch in_flight_;             // what Stream::write() refers to
 };
 
 }  // namespace outrider::net

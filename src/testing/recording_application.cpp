@@ -58,6 +58,13 @@ http::ResponseFault Recorded::write(std::string_view bytes, http::More more) {
   return fault;
 }
 
+http::ResponseFault Recorded::write_file(net::FilePart part, http::More more) {
+  http::Exchange* exchange = exchange_;
+  const http::ResponseFault fault = exchange->write_file(std::move(part), more);
+  if (fault == http::ResponseFault::None && more == http::More::No && !expects_trailers_) exchange_ = nullptr;
+  return fault;
+}
+
 void Recorded::respond(int status, std::string_view content, const Fields& with) {
   begin(status, with);
   OUTRIDER_CHECK(write(content, http::More::No) == http::ResponseFault::None);

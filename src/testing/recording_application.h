@@ -53,6 +53,7 @@ class Recorded final : public http::ExchangeHandler {
   /// Begins a response, and adds the fields. Checks that the engine takes them.
   void begin(int status, const Fields& with = {});
   http::ResponseFault write(std::string_view bytes, http::More more);
+  http::ResponseFault write_file(net::FilePart part, http::More more);
   /// A whole response.
   void respond(int status, std::string_view content, const Fields& with = {});
   void expect_trailers();

@@ -323,7 +323,6 @@ def test_a_server_that_cannot_listen_shuts_its_application_down(caplog: pytest.L
         await send(ENDED)
 
     caplog.set_level(logging.DEBUG, "outrider")
-    with outrider.serve(Application(lifespan)) as first:
-        with pytest.raises(outrider.BindError):
-            outrider.serve(Application(lifespan), port=first.port).start()
+    with outrider.serve(Application(lifespan)) as first, pytest.raises(outrider.BindError):
+        outrider.serve(Application(lifespan), port=first.port).start()
     assert events == ["lifespan.startup", "lifespan.shutdown"]  # the first's: a port is taken before the startup
