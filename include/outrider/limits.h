@@ -59,7 +59,8 @@ struct Limits {
   /// answered 408, or 503 when the request was complete; a response that has begun is cut off. 0: no limit, because
   /// downloads and event streams take as long as they take.
   std::chrono::milliseconds request_timeout{0};
-  /// For the peer to close its side after we closed ours; then the connection is closed anyway.
+  /// For the peer to close its side after we closed ours; then the connection is closed anyway. One that goes on
+  /// sending has 15 times that in all.
   std::chrono::milliseconds linger_timeout = std::chrono::seconds(2);
 };
 

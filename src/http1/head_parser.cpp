@@ -2,6 +2,7 @@
 #include "http1/head_parser.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/ascii.h"
@@ -16,7 +17,13 @@ constexpr std::size_t kCopyStep = 2048;
 // RFC 9112 §3.2: what may stand in a request target. A fragment is never sent, so '#' doesn't pass. Browsers send
 // some characters that RFC 3986 would have encoded ("|", "{"), which don't change how a message is read; others they
 // encode too.
-constexpr bool is_target_char(char c) { return c > 0x20 && c < 0x7f && c != '#' && c != '"' && c != '<' && c != '>'; }
+constexpr std::array<bool, 256> kTargetChars = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t byte = 0x21; byte < 0x7f; ++byte) {
+    table[byte] = std::string_view("#\"<>").find(static_cast<char>(byte)) == std::string_view::npos;
+  }
+  return table;
+}();
 
 // A backslash is a slash for some, so browsers never send one in a path; in a query they do.
 bool is_path(std::string_view path) { return path.find('\\') == std::string_view::npos; }
@@ -128,7 +135,7 @@ std::optional<Fault> HeadParser::on_request_line(std::size_t length) {
   head_->layout().method = span(line_start_, i);
 
   const std::size_t target = ++i;
-  while (i < length && is_target_char(line[i])) ++i;
+  while (i < length && kTargetChars[static_cast<uint8_t>(line[i])]) ++i;
   if (i == target) return Fault::TargetInvalid;
   // "GET /" is HTTP/0.9, which has no version.
   if (i == length) return Fault::VersionInvalid;
