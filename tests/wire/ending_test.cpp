@@ -248,6 +248,19 @@ TEST_CASE("a body over the limit is answered, below and at it isn't") {
   }
 }
 
+TEST_CASE("a client that waits for 100 (Continue) with a body over the limit is refused at once, and closed") {
+  Limits limits;
+  limits.body_bytes_max = 5;
+  RoutedServer server(limits);
+  MemoryClient& client = server.connect_memory();
+  server.exchange(client, "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\n");
+  CHECK(client.received() == error_answer("413 Content Too Large", "the body is larger than this server accepts"));
+  CHECK(client.is_ended());
+  // Whether the body comes after all or the next request: neither is looked at.
+  server.exchange(client, get("/hello"));
+  CHECK(server.application().count() == 0);
+}
+
 // --- answers that come early ---------------------------------------------------------------------------------------
 
 TEST_CASE("a small rest of a body is skipped after an early answer") {
