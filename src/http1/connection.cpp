@@ -382,10 +382,7 @@ void Connection::on_deadline() {
   if (queue_.is_in_flight()) return on_write_stalled();
   switch (phase_) {
     case Phase::Receiving:
-      // RFC 9112 §9.2: an answer that nobody asked for would be taken for that of the next request. Some clients end
-      // a body in a CRLF that isn't its own.
-      if (exchange_->is_blank()) return begin_closing();
-      return refuse({Fault::HeadTimeout}, http::Disconnect::Timeout);
+      return on_head_timeout();
     case Phase::Active:
     case Phase::Discarding:
       if (!exchange_->pace().is_too_slow(service_.loop.now_ms())) return set_deadline();
@@ -403,8 +400,15 @@ void Connection::on_write_stalled() {
   close();
 }
 
+// RFC 9112 §9.2: an answer that nobody asked for would be taken for that of the next request. Some clients end a body
+// in a CRLF that isn't its own.
+void Connection::on_head_timeout() {
+  if (exchange_->is_blank()) return begin_closing();
+  refuse({Fault::HeadTimeout}, http::Disconnect::Timeout);
+}
+
 void Connection::on_request_timeout() {
-  if (phase_ == Phase::Receiving) return refuse({Fault::HeadTimeout}, http::Disconnect::Timeout);
+  if (phase_ == Phase::Receiving) return on_head_timeout();
   if (phase_ != Phase::Active) return;
   // A handler that only computes its answer doesn't hear of a disconnect.
   if (is_dispatched_ && exchange_->handler() != nullptr) exchange_->handler()->on_cancel();

@@ -111,6 +111,7 @@ class Connection final : public http::ServedConnection,
   void set_deadline();
   void on_write_stalled();
   void on_request_timeout();
+  void on_head_timeout();
   uint64_t microseconds() const;
 
   Service& service_;

@@ -34,7 +34,8 @@ TEST_CASE("a head that doesn't come is answered 408") {
 
 TEST_CASE("an empty line makes no request: when nothing follows, nothing is answered") {
   Limits limits;
-  limits.head_timeout = kTiny;
+  SUBCASE("within the time for a head") { limits.head_timeout = kTiny; }
+  SUBCASE("within the time for a request") { limits.request_timeout = kTiny; }
   for (const std::string blank : {"\r", "\r\n"}) {
     CAPTURE(blank.size());
     RoutedServer server(limits);
