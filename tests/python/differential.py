@@ -28,7 +28,7 @@ from wire_client import WireClient
 
 
 class Request(NamedTuple):
-    """One request, in the form that ASGI has for it."""
+    """One request, in the form that ASGI has for it: with the method in upper case, whatever was sent."""
 
     method: bytes
     path: bytes
@@ -211,7 +211,7 @@ def read_with_h11(data: bytes) -> Reading:
             return reading
         headers = tuple((bytes(name), bytes(value)) for name, value in request.headers)
         path, query = path_and_query(request.target)
-        reading.requests.append(Request(request.method, path, query, request.http_version, headers, body))
+        reading.requests.append(Request(request.method.upper(), path, query, request.http_version, headers, body))
         rest = connection.trailing_data[0]
         reading.next_begins.append(len(data) - len(rest))
         if connection.their_state is h11.MUST_CLOSE:
@@ -316,7 +316,7 @@ def read_with_llhttp(data: bytes) -> Reading:
             reading.allowances.add("llhttp: whitespace behind a value")
         version = message.parser.get_http_version()
         verb = method or message.parser.get_method()
-        reading.requests.append(Request(verb, path, query, version.encode(), headers, message.body))
+        reading.requests.append(Request(verb.upper(), path, query, version.encode(), headers, message.body))
         rest = fed[used:]
         reading.next_begins.append(len(data) - len(rest))
         keeps_alive = message.keeps_alive
