@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -56,6 +57,46 @@ std::vector<Address> Address::resolve(const std::string& host, uint16_t port) {
     addresses.emplace_back(entry->ai_addr, entry->ai_addrlen);
   }
   return addresses;
+}
+
+std::optional<Address> Address::parse(std::string_view host, uint16_t port) {
+  // inet_pton() wants a terminated string, and takes no more than this.
+  char text[INET6_ADDRSTRLEN] = "";
+  if (host.size() >= sizeof text || host.find('\0') != std::string_view::npos) return std::nullopt;
+  std::copy(host.begin(), host.end(), text);
+  std::array<uint8_t, 4> four{};
+  if (inet_pton(AF_INET, text, four.data()) == 1) return ipv4(four, port);
+  std::array<uint8_t, 16> sixteen{};
+  if (inet_pton(AF_INET6, text, sixteen.data()) == 1) return ipv6(sixteen, port);
+  return std::nullopt;
+}
+
+Address Address::ipv4(std::span<const uint8_t, 4> bytes, uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  std::memcpy(&address.sin_addr, bytes.data(), bytes.size());
+  return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
+}
+
+Address Address::ipv6(std::span<const uint8_t, 16> bytes, uint16_t port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  std::memcpy(&address.sin6_addr, bytes.data(), bytes.size());
+  return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
+}
+
+std::optional<std::array<uint8_t, 16>> Address::ip() const {
+  std::array<uint8_t, 16> bytes{};
+  if (family() == AF_INET6) {
+    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr, 16);
+    return bytes;
+  }
+  if (family() != AF_INET) return std::nullopt;
+  bytes[10] = bytes[11] = 0xff;
+  std::memcpy(bytes.data() + 12, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, 4);
+  return bytes;
 }
 
 Address Address::unix_path(const std::string& path) {

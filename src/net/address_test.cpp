@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "outrider/error.h"
@@ -70,6 +72,32 @@ TEST_CASE("what has no address shows none") {
   CHECK(none.to_string() == "(none)");
   CHECK(Address::of_socket(-1).family() == AF_UNSPEC);
   CHECK(Address::of_peer(-1).family() == AF_UNSPEC);
+}
+
+TEST_CASE("a numeric address is parsed without looking anything up") {
+  for (const char* text : {"192.0.2.1", "0.0.0.0", "255.255.255.255", "::", "2001:db8::7", "::ffff:192.0.2.1"}) {
+    INFO(text);
+    const std::optional<Address> address = Address::parse(text, 99);
+    REQUIRE(address.has_value());
+    CHECK(address->host() == text);
+    CHECK(address->port() == 99);
+  }
+  // A leading zero is octal for some readers.
+  for (const char* text :
+       {"", " ", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "0x7f.1", "127.1", "1.2.3.4:5", "[::1]",
+        ":::", "1::2::3", "fe80::1%lo", "::1/64", "localhost", "2001:db8:1:2:3:4:5:6:7",
+        "12345::", "1111:2222:3333:4444:5555:6666:123.123.123.123.1234567"}) {
+    INFO(text);
+    CHECK(!Address::parse(text).has_value());
+  }
+  CHECK(!Address::parse(std::string_view("1.2.3.4\0", 8)).has_value());
+}
+
+TEST_CASE("IPv4 and its IPv4-mapped form are the same sixteen bytes") {
+  CHECK(Address::parse("192.0.2.1")->ip() == Address::parse("::ffff:192.0.2.1")->ip());
+  CHECK(Address::parse("192.0.2.1")->ip() != Address::parse("::192.0.2.1")->ip());
+  CHECK(!Address().ip().has_value());
+  CHECK(!Address::unix_path("/x").ip().has_value());
 }
 
 }  // namespace
