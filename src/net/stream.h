@@ -33,6 +33,13 @@ class StreamHandler {
   ~StreamHandler() = default;
 };
 
+/// How peer_address() is known.
+enum class PeerKnowledge {
+  Connected,  ///< it is the one at the other end
+  Announced,  ///< a trusted proxy, which is at the other end, says that it speaks for it
+  Unknown,    ///< a trusted proxy speaks for somebody whom it doesn't name; peer_address() is the proxy's own
+};
+
 class Stream {
  public:
   /// Closes the connection in order; what write() still holds is lost. No callback comes afterwards.
@@ -68,6 +75,7 @@ class Stream {
 
   virtual Address local_address() const = 0;
   virtual Address peer_address() const = 0;
+  virtual PeerKnowledge peer_knowledge() const { return PeerKnowledge::Connected; }
 };
 
 }  // namespace outrider::net

@@ -47,6 +47,12 @@ void MemoryClient::allow(std::size_t bytes) {
   if (stream_ != nullptr) stream_->wake();
 }
 
+void MemoryClient::set_addresses(const net::Address& client, const net::Address& server) {
+  OUTRIDER_CHECK(stream_ != nullptr);
+  stream_->peer_ = client;
+  stream_->local_ = server;
+}
+
 void MemoryClient::break_writing() {
   is_writing_broken_ = true;
   if (stream_ != nullptr) stream_->wake();

@@ -45,6 +45,8 @@ class MemoryClient final : public Client {
   void send_cut(std::string_view bytes, std::size_t fragment);
   /// The peer takes so many more bytes.
   void allow(std::size_t bytes);
+  /// The addresses of both ends; by default there are none.
+  void set_addresses(const net::Address& client, const net::Address& server);
   /// From now on writing fails.
   void break_writing();
 
@@ -81,8 +83,8 @@ class MemoryStream final : public net::Stream {
   std::size_t unwritten() const override;
   void shut_write() override;
   void reset_on_close() override { resets_on_close_ = true; }
-  net::Address local_address() const override { return {}; }
-  net::Address peer_address() const override { return {}; }
+  net::Address local_address() const override { return local_; }
+  net::Address peer_address() const override { return peer_; }
 
  private:
   friend class MemoryClient;
@@ -94,6 +96,7 @@ class MemoryStream final : public net::Stream {
 
   loop::Loop& loop_;
   MemoryClient* client_;  // null once the test's end is gone
+  net::Address local_, peer_;
   net::StreamHandler* handler_ = nullptr;
   // Active while there is something to tell: runs once a pass, before the steps, as the poll of a socket does.
   loop::Handle<uv_idle_t> poll_;
