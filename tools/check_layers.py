@@ -31,6 +31,8 @@ BELOW: dict[str, set[str]] = {
 ACCEPTED = {
     ("src/http/exchange.h", "net/address.h"): "a value without I/O; an application may ask who its peer is",
     ("src/http/exchange.h", "net/file_part.h"): "a descriptor; it goes to the stream, which alone can send it",
+    ("src/http/origin.h", "net/address.h"): "the same; who the client is",
+    ("src/http/forwarded.h", "net/network.h"): "values without I/O; whom to believe who the client is",
 }
 # Third-party headers, and the only files that may include them.
 OWNERS = {
