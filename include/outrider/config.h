@@ -57,6 +57,20 @@ struct Config {
   /// Connections that the kernel keeps while the server is busy accepting; the system's own maximum bounds it.
   int backlog = 1024;
 
+  /// The proxies in front of the server: addresses ("192.0.2.7"), networks ("10.0.0.0/8"), "unix" for whoever
+  /// connects over a Unix socket, "*" for whoever connects. What they say of a request's client, scheme and host
+  /// holds; what anybody else says of it doesn't. Empty: nobody is believed, because whoever is can be anybody.
+  /// docs/proxies.md.
+  std::vector<std::string> trusted_proxies = {};
+  /// The header fields that they are believed: "forwarded", "x-forwarded-for", "x-forwarded-proto",
+  /// "x-forwarded-host", "x-forwarded-port". Name those that your proxy writes: it may pass the others on as its
+  /// client wrote them. The default is without the host, which proxies seldom write; where Forwarded and X-Forwarded
+  /// contradict each other, the request is refused.
+  std::vector<std::string> proxy_headers = {"forwarded", "x-forwarded-for", "x-forwarded-proto"};
+  /// Every connection begins with a header of the PROXY protocol (version 1 or 2), which names the client; one that
+  /// doesn't, or isn't of `trusted_proxies`, is closed. The header has limits.head_timeout.
+  bool proxy_protocol = false;
+
   Limits limits = {};
   /// How the destructor of Server, and the first signal to run(), stop it. Nothing given: StopPolicy::
   /// beside_program() for a Server, StopPolicy::production() for run().

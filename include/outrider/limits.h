@@ -32,7 +32,8 @@ struct Limits {
   std::size_t connections_max = 0;
   /// Open connections from one IPv4 address, or one IPv6 network of 64 bits, which is what a single customer has;
   /// above, new ones are closed at once. Behind a proxy all connections come from its address, hence 0: no limit.
-  /// Those over Unix sockets have no address and aren't counted.
+  /// Those over Unix sockets have no address and aren't counted, nor are those of Config::trusted_proxies that are
+  /// named by address or network.
   std::size_t connections_per_address_max = 0;
   /// Requests that are being answered at the same time by the whole server; above, further ones are answered 503
   /// with Retry-After, so that those that are taken are answered in time. 0: no limit, because only the application

@@ -92,8 +92,14 @@ class Request {
   /// std::out_of_range when the pattern has no such name.
   std::string_view parameter(std::string_view name) const;
 
-  /// "127.0.0.1:50412"; empty for a peer without an address (a Unix socket's).
+  /// The other end of the connection, perhaps a proxy, or whom its PROXY header names: "127.0.0.1:50412"; empty for a
+  /// peer without an address (a Unix socket's).
   const std::string& peer_address() const;
+  /// Who sent the request: what the proxies of Config::trusted_proxies say ("203.0.113.7", with a port if they say
+  /// that), else the peer. Empty when the proxies don't know it, and for a peer without an address.
+  const std::string& client_address() const;
+  /// "http" or "https": how the client asked, as those proxies say. (So does header("host"), if they name one.)
+  std::string_view scheme() const;
 
   /// Completes with the whole body. Throws HttpError(413) when it has more than `bytes_max` bytes, of which no more
   /// are then taken from the peer; throws Cancelled. Not together with read().

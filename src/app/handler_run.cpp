@@ -33,6 +33,12 @@ http::Piece piece_of(std::string&& bytes) {
   return {*owner, owner, [](void* string) { delete static_cast<std::string*>(string); }};
 }
 
+// A client's port isn't always known; a Unix socket's peer has no name worth showing.
+std::string show(const net::Address& address) {
+  if (address.port() != 0) return address.to_string();
+  return address.ip() ? address.host() : std::string();
+}
+
 uint64_t steady_ns() {
   using namespace std::chrono;
   return static_cast<uint64_t>(duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count());
@@ -65,6 +71,7 @@ void HandlerRun::recycle() {
   stop_source_.reset();
   if (is_disconnected_) head_ = http::RequestHead();
   peer_address_.clear();
+  client_address_.clear();
   if (chunk_.capacity() > kKeepChunkBytes) chunk_ = {};
   trailers_.clear();
   has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = is_stopping_ = has_heard_ = false;
@@ -136,11 +143,13 @@ std::string_view HandlerRun::parameter(std::string_view name) const {
 }
 
 const std::string& HandlerRun::peer_address() {
-  if (peer_address_.empty() && exchange_ != nullptr) {
-    const net::Address address = exchange_->connection().peer_address();
-    if (address.port() != 0) peer_address_ = address.to_string();
-  }
+  if (peer_address_.empty() && exchange_ != nullptr) peer_address_ = show(exchange_->connection().peer_address());
   return peer_address_;
+}
+
+const std::string& HandlerRun::client_address() {
+  if (client_address_.empty() && exchange_ != nullptr) client_address_ = show(exchange_->client_address());
+  return client_address_;
 }
 
 // --- answering -------------------------------------------------------------------------------------------------
@@ -393,6 +402,10 @@ void HandlerRun::on_half_close() {
 
 void HandlerRun::on_disconnect(http::Disconnect) {
   is_disconnected_ = true;
+  // They stay readable, as the head does.
+  peer_address();
+  client_address();
+  scheme_ = exchange_->scheme();
   head_ = exchange_->take_head();
   exchange_ = nullptr;
   on_cancel();

@@ -59,6 +59,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   const http::RequestHead& head() const { return exchange_ != nullptr ? exchange_->head() : head_; }
   std::string_view parameter(std::string_view name) const;
   const std::string& peer_address();
+  const std::string& client_address();
+  std::string_view scheme() const { return exchange_ != nullptr ? exchange_->scheme() : scheme_; }
   std::stop_token stop_token();
   bool is_told() const { return is_told_; }
   bool is_cancelled() const { return is_cancelled_; }
@@ -157,6 +159,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   std::optional<std::stop_source> stop_source_;
   http::RequestHead head_;  // once the exchange has gone
   std::string peer_address_;
+  std::string client_address_;
+  std::string_view scheme_;  // once the exchange has gone
   std::string chunk_;
   std::vector<std::pair<std::string, std::string>> trailers_;
   uint64_t step_number_ = 0;

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -331,6 +332,30 @@ TEST_CASE("a request shows what came") {
   served.exchange(Served::request("GET", "/a/%62?q=a+b%21&q=2", "X-One: 1\r\nX-Two: 2\r\n"));
   CHECK(seen == std::vector<std::string>{"GET", "/a/%62?q=a+b%21&q=2", "/a/%62", "q=a+b%21&q=2", "a b!", "1", "",
                                          "host=a", "x-one=1", "x-two=2"});
+}
+
+TEST_CASE("who the client was stays known when its connection has gone") {
+  App app;
+  std::string seen;
+  app.get("/", [&](Request& request) -> Task<std::string> {
+    try {
+      co_await request.sleep(std::chrono::hours(1));
+    } catch (const Cancelled&) {
+      seen = request.client_address() + " " + std::string(request.scheme());
+      throw;
+    }
+    co_return "";
+  });
+  Served served(app);
+  served.engine().trust(
+      {net::TrustedProxies::parse({"*"}), http::ForwardedFields::parse({"x-forwarded-for", "x-forwarded-proto"})},
+      server::Engine::ProxyHeader::None);
+  testing::MemoryClient& client = served.connect();
+  client.send(Served::request("GET", "/", "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n"));
+  served.settle();
+  client.reset();
+  served.settle();
+  CHECK(seen == "203.0.113.7 https");
 }
 
 }  // namespace

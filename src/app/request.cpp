@@ -38,6 +38,10 @@ std::string_view Request::parameter(std::string_view name) const { return std::a
 
 const std::string& Request::peer_address() const { return run_->peer_address(); }
 
+const std::string& Request::client_address() const { return run_->client_address(); }
+
+std::string_view Request::scheme() const { return run_->scheme(); }
+
 void Request::inform(int status, std::initializer_list<Header> fields) { run_->inform(status, fields); }
 
 std::stop_token Request::stop_token() { return run_->stop_token(); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "http/exchange.h"
 
+#include "http/served_connection.h"
+
 namespace outrider::http {
 
 std::string_view sentence(ResponseFault fault) {
@@ -25,6 +27,10 @@ std::string_view sentence(ResponseFault fault) {
       return "the body is shorter than content-length";
   }
   return {};
+}
+
+net::Address ExchangeRecord::client_address() const {
+  return origin != nullptr ? origin->client : connection->peer_address();
 }
 
 }  // namespace outrider::http

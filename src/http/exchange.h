@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/origin.h"
 #include "http/request_head.h"
 #include "net/address.h"
 #include "net/file_part.h"
@@ -59,7 +60,8 @@ struct Piece {
 
 enum class More { Yes, No };
 
-/// What the faces may know of the connection below an exchange.
+/// What the faces may know of the connection below an exchange. Behind a proxy it is the proxy's: who the client is,
+/// and how it asked, the exchange knows.
 class Connection {
  public:
   virtual net::Address local_address() const = 0;
@@ -107,6 +109,13 @@ class Exchange {
   /// ExchangeHandler::on_disconnect() only.
   virtual RequestHead take_head() = 0;
   virtual Connection& connection() = 0;
+  /// Where the request comes from, as trusted proxies say; null when they say nothing, and so for every request of a
+  /// server that trusts nobody. Valid until the exchange ends. A host that it names is in the head already.
+  virtual const Origin* origin() const = 0;
+  /// The client's address: as trusted proxies say, else the connection's peer's.
+  net::Address client_address() { return origin() != nullptr ? origin()->client : connection().peer_address(); }
+  /// "http" or "https": how the client asked.
+  std::string_view scheme() { return origin() != nullptr ? origin()->scheme : connection().scheme(); }
   /// Must be called in Application::on_request(); the handler must live until the exchange ends.
   virtual void set_handler(ExchangeHandler* handler) = 0;
 

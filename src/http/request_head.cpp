@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "http/request_head.h"
 
+#include <string>
 #include <utility>
 
 namespace outrider::http {
@@ -16,6 +17,22 @@ std::string_view RequestHead::find(std::string_view name) const {
     if (at(field.name) == name) return at(field.value);
   }
   return {};
+}
+
+void RequestHead::set_authority(std::string_view authority) {
+  constexpr std::string_view kName = "host";
+  const std::string copy(authority);  // it may be a part of the storage, which moves
+  const auto offset = static_cast<uint32_t>(storage_.size());
+  storage_.append(kName);
+  storage_.append(copy);
+  const Span name{offset, kName.size()};
+  layout_.authority = {offset + name.length, static_cast<uint32_t>(copy.size())};
+  for (HeadLayout::FieldSpan& field : layout_.fields) {
+    if (at(field.name) != kName) continue;
+    field.value = layout_.authority;
+    return;
+  }
+  layout_.fields.push_back({name, layout_.authority});
 }
 
 void RequestHead::recycle() {

@@ -71,6 +71,8 @@ class RequestHead {
   /// Protocols of the Upgrade field, when the Connection field names it; empty otherwise.
   std::string_view upgrade() const { return at(layout_.upgrade); }
 
+  /// Makes it a request for another host: the authority, and the Host field, which is added where there is none.
+  void set_authority(std::string_view authority);
   /// Empties the head for the next request; gives large storage back.
   void recycle();
 

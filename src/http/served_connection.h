@@ -20,6 +20,7 @@ namespace outrider::http {
 
 class Application;
 class Connection;
+struct Origin;
 struct ServedConnectionTag;
 
 /// An exchange that isn't over.
@@ -75,6 +76,9 @@ struct ExchangeRecord {
   StopStage stop_stage;
   Connection* connection;
   const Application* application;  // that answered it
+  const Origin* origin = nullptr;  // as trusted proxies say; null: the connection's peer is the client
+
+  net::Address client_address() const;
 };
 
 /// Whom connections report to: their server.

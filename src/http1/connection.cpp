@@ -71,6 +71,18 @@ std::size_t Connection::take_input(std::string_view bytes) {
   return used;
 }
 
+// Once a connection: only after the first bytes a proxied stream knows its peer.
+bool Connection::find_trust() {
+  if (trust_ == Trust::Undecided) {
+    const net::TrustedProxies& trusted = service_.proxies.trusted;
+    const net::PeerKnowledge knowledge = stream_->peer_knowledge();
+    const bool is_trusted = (knowledge == net::PeerKnowledge::Connected && trusted.trusts_peer(peer_address())) ||
+                            (knowledge == net::PeerKnowledge::Announced && trusted.trusts_named(peer_address()));
+    trust_ = is_trusted ? Trust::Yes : Trust::No;
+  }
+  return trust_ == Trust::Yes;
+}
+
 void Connection::on_request_progress() {
   if (phase_ == Phase::Receiving) {
     if (exchange_->request_state() != Exchange::RequestState::Head) on_head_complete();
@@ -211,8 +223,8 @@ void Connection::on_response_complete() {
 
 void Connection::report_end(int status) {
   const http::RequestHead& head = exchange_->head();
-  service_.observer.on_exchange_end(
-      {head.method(), head.target(), head.minor_version(), status, microseconds(), stop_stage_, this, application_});
+  service_.observer.on_exchange_end({head.method(), head.target(), head.minor_version(), status, microseconds(),
+                                     stop_stage_, this, application_, exchange_->origin()});
 }
 
 void Connection::end_exchange() {

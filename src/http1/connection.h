@@ -58,6 +58,8 @@ class Connection final : public http::ServedConnection,
   // For the exchange.
   Service& service() { return service_; }
   net::WriteQueue& queue() { return queue_; }
+  /// The peer is a proxy that is believed what it says of a request's origin.
+  bool trusts_peer() { return !service_.proxies.trusted.empty() && (trust_ == Trust::Yes || find_trust()); }
   void flush_soon();
   bool is_writable();
   void on_body_wanted();
@@ -78,6 +80,7 @@ class Connection final : public http::ServedConnection,
     Connection& connection;
   };
 
+  enum class Trust { Undecided, Yes, No };
   enum class Phase { Idle, Receiving, Active, Discarding, Closing, Lingering, Closed };
 
   // net::StreamHandler
@@ -90,6 +93,7 @@ class Connection final : public http::ServedConnection,
 
   std::size_t take_input(std::string_view bytes);
   void take_pending();
+  bool find_trust();
   void on_request_progress();
   void on_head_complete();
   void step();
@@ -130,6 +134,7 @@ class Connection final : public http::ServedConnection,
   uint64_t lingers_since_ms_ = 0;
   std::size_t unwritten_at_check_ = 0;
   Phase phase_ = Phase::Idle;
+  Trust trust_ = Trust::Undecided;
   bool is_dispatched_ = false;  // the application knows of the exchange
   bool is_reading_ = true;
   bool is_held_ = false;        // not to be read from

@@ -2,6 +2,7 @@
 #include "http1/exchange.h"
 
 #include "base/check.h"
+#include "http1/body_framing.h"
 #include "http1/connection.h"
 #include "http1/service.h"
 #include "net/write_queue.h"
@@ -27,6 +28,7 @@ void Exchange::recycle() {
   connection_ = nullptr;
   handler_ = nullptr;
   head_.recycle();
+  origin_.reset();
   body_.recycle(kKeepBodyBytes);
   writer_.reset();
   request_state_ = RequestState::Head;
@@ -42,6 +44,9 @@ Result<std::size_t, ProtocolError> Exchange::feed(std::string_view bytes) {
     if (progress->is_complete) {
       const Result<bool, ProtocolError> begun = reader_.begin(head_);
       if (!begun) return begun.error();
+      if (connection_->trusts_peer()) {
+        if (const std::optional<ProtocolError> error = find_origin()) return *error;
+      }
       const bool has_body = head_.body_framing() != http::BodyFraming::None;
       request_state_ = has_body ? RequestState::Body : RequestState::Complete;
       awaits_continue_ = head_.expects_continue();
@@ -60,6 +65,22 @@ Result<std::size_t, ProtocolError> Exchange::feed(std::string_view bytes) {
     if (progress->is_complete) request_state_ = RequestState::Complete;
   }
   return used;
+}
+
+std::optional<ProtocolError> Exchange::find_origin() {
+  const auto found =
+      http::find_origin(head_, connection_->peer_address(), connection_->scheme(), connection_->service().proxies);
+  if (!found) {
+    const bool is_conflict = found.error() == http::ForwardedFault::Conflict;
+    return ProtocolError{is_conflict ? Fault::ForwardedConflict : Fault::ForwardedInvalid};
+  }
+  origin_ = found.value();
+  if (!origin_ || origin_->host.empty()) return std::nullopt;
+  if (!is_valid_authority(origin_->host)) return ProtocolError{Fault::ForwardedInvalid};
+  head_.set_authority(origin_->authority());
+  origin_->host = head_.authority();
+  origin_->port = 0;
+  return std::nullopt;
 }
 
 void Exchange::discard_body() {

@@ -65,6 +65,7 @@ class Exchange final : public http::Exchange {
   const http::RequestHead& head() const override { return head_; }
   http::RequestHead take_head() override { return std::move(head_); }
   http::Connection& connection() override;
+  const http::Origin* origin() const override { return origin_ ? &*origin_ : nullptr; }
   void set_handler(http::ExchangeHandler* handler) override { handler_ = handler; }
   std::string_view body() const override { return body_.view(); }
   bool is_body_complete() const override { return request_state_ == RequestState::Complete; }
@@ -86,6 +87,7 @@ class Exchange final : public http::Exchange {
   void abort() override;
 
  private:
+  std::optional<ProtocolError> find_origin();
   ResponseContext response_context(http::More more) const;
   ResponseWriter::Frame frame_content(uint64_t size, http::More more);
   void end_content(const ResponseWriter::Frame& frame, http::More more);
@@ -94,6 +96,7 @@ class Exchange final : public http::Exchange {
   Connection* connection_ = nullptr;
   http::ExchangeHandler* handler_ = nullptr;
   http::RequestHead head_;
+  std::optional<http::Origin> origin_;
   HeadParser parser_;
   BodyReader reader_;
   BodyPace pace_;

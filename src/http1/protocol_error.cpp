@@ -34,6 +34,8 @@ constexpr std::array<Row, kFaultCount> kRows{{
     {Fault::HostRepeated, 400, "there is more than one Host field"},
     {Fault::HostInvalid, 400, "the Host field is not a host with an optional port"},
     {Fault::HostConflict, 400, "the Host field and the request target name different hosts"},
+    {Fault::ForwardedInvalid, 400, "what a proxy says of the request's origin (Forwarded, X-Forwarded) is not valid"},
+    {Fault::ForwardedConflict, 400, "the Forwarded and the X-Forwarded fields say different things"},
     {Fault::ContentLengthInvalid, 400, "the Content-Length field is not a number that this server can take"},
     {Fault::ContentLengthRepeated, 400, "there is more than one Content-Length"},
     {Fault::ContentLengthWithTransferEncoding, 400, "there are both Content-Length and Transfer-Encoding"},

@@ -28,6 +28,8 @@ enum class Fault {
   HostRepeated,
   HostInvalid,
   HostConflict,
+  ForwardedInvalid,
+  ForwardedConflict,
   ContentLengthInvalid,
   ContentLengthRepeated,
   ContentLengthWithTransferEncoding,

@@ -93,8 +93,9 @@ TEST_CASE("every fault can be produced") {
   std::string extensions = chunked;
   for (int i = 0; i < 70; ++i) extensions += "1;" + std::string(250, 'e') + "\r\nx\r\n";
   provoke(extensions, provoked);
-  // These two are the connection's: tests/wire/time_out_test.cpp produces them.
-  provoked.insert({Fault::HeadTimeout, Fault::BodyTimeout, Fault::RequestTimeout});
+  // These are the connection's: tests/wire/time_out_test.cpp and origin_test.cpp produce them.
+  provoked.insert({Fault::HeadTimeout, Fault::BodyTimeout, Fault::RequestTimeout, Fault::ForwardedInvalid,
+                   Fault::ForwardedConflict});
 
   for (int i = 0; i < kFaultCount; ++i) {
     INFO(std::string(ProtocolError{static_cast<Fault>(i)}.sentence()));

@@ -11,6 +11,7 @@
 
 #include "base/http_date.h"
 #include "http/exchange.h"
+#include "http/forwarded.h"
 #include "http/served_connection.h"
 #include "http1/default_fields.h"
 #include "loop/deadline.h"
@@ -44,6 +45,7 @@ struct Service {
   http::ConnectionObserver& observer;
   loop::DeadlineWheel deadlines;
   net::BufferPool buffers;
+  http::ProxyRules proxies;  // nobody is trusted by default; set before the first connection
   bool sends_date = true;
   bool times_exchanges = true;  // ExchangeRecord::microseconds; two readings of the clock a request
   bool is_draining = false;

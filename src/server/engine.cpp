@@ -48,11 +48,37 @@ void Engine::start_listening(int backlog) {
   for (const auto& listener : listeners_) listener->start(backlog);
 }
 
+void Engine::trust(http::ProxyRules rules, ProxyHeader header) {
+  service_.proxies = std::move(rules);
+  proxy_reception_.reset();
+  if (header == ProxyHeader::None) return;
+  proxy_reception_.emplace(net::ProxyReception{
+      service_.deadlines, static_cast<uint64_t>(service_.limits.head_timeout.count()),
+      [this](const net::Address& proxy, std::string_view reason) { tell_refused(proxy, reason); }});
+}
+
+std::unique_ptr<net::Stream> Engine::take_proxied(std::unique_ptr<net::Stream> stream, const net::Address& peer) {
+  if (!service_.proxies.trusted.trusts_peer(peer)) {
+    tell_refused(peer, "it is none of the trusted proxies, and only these can speak the PROXY protocol");
+    return nullptr;
+  }
+  return std::make_unique<net::ProxiedStream>(std::move(stream), *proxy_reception_);
+}
+
+void Engine::tell_refused(const net::Address& peer, std::string_view reason) {
+  if (on_refused_) on_refused_("closed a connection of " + peer.to_string() + ": " + std::string(reason));
+}
+
 void Engine::serve(std::unique_ptr<net::Stream> stream) {
   if (service_.is_draining) return;  // the stream dies here: the connection closes
+  const net::Address peer =
+      proxy_reception_ || admission_->limits_addresses() ? stream->peer_address() : net::Address();
+  if (proxy_reception_) stream = take_proxied(std::move(stream), peer);
+  if (stream == nullptr) return;
   std::shared_ptr<const void> admission;
   if (admission_->limits_connections()) {
-    admission = admission_->admit(admission_->limits_addresses() ? stream->peer_address() : net::Address());
+    // A proxy stands for many clients: its address isn't counted as if it were one.
+    admission = admission_->admit(service_.proxies.trusted.trusts_named(peer) ? net::Address() : peer);
     if (admission == nullptr) return;
   }
   auto* connection = new http1::Connection(service_, std::move(stream));  // owned by the list it is in

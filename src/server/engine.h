@@ -9,7 +9,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "http1/service.h"
 #include "loop/loop.h"
 #include "net/listener.h"
+#include "net/proxied_stream.h"
 #include "outrider/limits.h"
 #include "outrider/stop.h"
 #include "server/admission.h"
@@ -50,6 +53,10 @@ class Engine final : private http::ConnectionObserver {
   void start_listening(int backlog);
   /// Where the sockets are bound; empty once a drain began.
   std::vector<net::Address> addresses() const;
+  /// Whom to believe what of the origin of requests. With ProxyHeader::Required, every connection must be one of
+  /// a trusted proxy and begin with a header of the PROXY protocol; others are closed. Before start_listening().
+  enum class ProxyHeader { None, Required };
+  void trust(http::ProxyRules rules, ProxyHeader header);
   /// Serves one connection that didn't come from a listener (tests: an in-memory stream).
   void serve(std::unique_ptr<net::Stream> stream);
 
@@ -88,6 +95,9 @@ class Engine final : private http::ConnectionObserver {
   ExchangeLog& log() { return log_; }
   /// Called when there is nothing left to accept connections with (an errno), once until there is again.
   void on_exhausted(std::function<void(int code)> callback) { on_exhausted_ = std::move(callback); }
+  /// Called with the reason, for the log at level debug, for each connection that is closed because it is none of a
+  /// trusted proxy or doesn't begin with a PROXY header.
+  void on_refused(std::function<void(const std::string& text)> callback) { on_refused_ = std::move(callback); }
   /// Called with every exchange that ended (the access log); none by default.
   void on_record(std::function<void(const http::ExchangeRecord&)> callback) { on_record_ = std::move(callback); }
   std::size_t connection_count() const { return connection_count_; }
@@ -104,6 +114,8 @@ class Engine final : private http::ConnectionObserver {
   void on_idle() override;
   void on_closed(http::ServedConnection& connection) override;
 
+  std::unique_ptr<net::Stream> take_proxied(std::unique_ptr<net::Stream> stream, const net::Address& peer);
+  void tell_refused(const net::Address& peer, std::string_view reason);
   void destroy_closed();
   void check_quiet();
   void end_hold();
@@ -117,6 +129,8 @@ class Engine final : private http::ConnectionObserver {
   std::function<void(const http::ExchangeRecord&)> on_record_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::function<void(int code)> on_exhausted_;
+  std::function<void(const std::string& text)> on_refused_;
+  std::optional<net::ProxyReception> proxy_reception_;  // with the PROXY protocol
   Connections connections_;
   Connections closed_;  // to be destroyed in the next step phase
   loop::Deferred destroy_closed_;

@@ -8,6 +8,7 @@
 #include "outrider/error.h"
 #include "server/default_fields.h"
 #include "server/own_thread.h"
+#include "server/proxies.h"
 #include "server/thread_signals.h"
 
 namespace outrider::server {
@@ -43,6 +44,16 @@ LoopThread::LoopThread(const Config& config, std::shared_ptr<Admission> admissio
       }
     });
   }
+  if (config.log && config.proxy_protocol) {
+    engine_->on_refused([&log = config.log](const std::string& text) {
+      try {
+        log(LogLevel::Debug, text);
+      } catch (...) {  // what it throws is ignored
+      }
+    });
+  }
+  engine_->trust(read_proxy_rules(config),
+                 config.proxy_protocol ? Engine::ProxyHeader::Required : Engine::ProxyHeader::None);
   for (net::BoundSocket& socket : sockets) engine_->add_socket(std::move(socket));
   engine_->start_listening(config.backlog);
 }

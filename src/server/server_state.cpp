@@ -9,6 +9,7 @@
 #include "server/default_fields.h"
 #include "server/fork.h"
 #include "server/own_thread.h"
+#include "server/proxies.h"
 #include "server/sockets.h"
 
 namespace outrider::server {
@@ -38,6 +39,15 @@ constexpr std::chrono::milliseconds kAnswerTime{20};
 // More would only be a mistake.
 constexpr int kThreadsMax = 1024;
 
+void check_proxies(const Config& config) {
+  read_proxy_rules(config);
+  if (config.proxy_protocol && config.trusted_proxies.empty()) {
+    throw Error(ErrorKind::Option,
+                "Config::proxy_protocol is on, but trusted_proxies is empty: name the proxies that may speak it "
+                "(\"*\" for whoever connects)");
+  }
+}
+
 void check(const Config& config) {
   check_range("port", config.port, 0, 65535);
   check_range("threads", config.threads, 1, kThreadsMax);
@@ -61,6 +71,7 @@ void check(const Config& config) {
     check_time("stop_policy.disconnect", config.stop_policy->disconnect);
     check_time("stop_policy.cancel", config.stop_policy->cancel);
   }
+  check_proxies(config);
   // RFC 9110 §5.5: it goes into every response as it is.
   if (http1::find_invalid_field_byte(config.server_header) != config.server_header.size()) {
     throw Error(ErrorKind::Option, "Config::server_header holds a control character such as CR or LF");

@@ -61,9 +61,10 @@ class Harness {
     clients_.push_back(connect_socket(address_));
     return *clients_.back();
   }
-  MemoryClient& connect_memory() {
+  MemoryClient& connect_memory(const net::Address& client_address = {}, const net::Address& server_address = {}) {
     auto client = std::make_unique<MemoryClient>(loop_);
     MemoryClient& connected = *client;
+    connected.set_addresses(client_address, server_address);
     clients_.push_back(std::move(client));
     engine_->serve(connected.take_stream());
     return connected;

@@ -20,6 +20,8 @@ Recorded::Recorded(http::Exchange& exchange)
       path(exchange.head().path()),
       query(exchange.head().query()),
       authority(exchange.head().authority()),
+      client(exchange.client_address().to_string()),
+      scheme(exchange.scheme()),
       minor_version(exchange.head().minor_version()),
       fields(copy(exchange.head())),
       exchange_(&exchange) {

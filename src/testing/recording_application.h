@@ -27,6 +27,7 @@ class Recorded final : public http::ExchangeHandler {
 
   // What came.
   std::string method, target, path, query, authority;
+  std::string client, scheme;
   int minor_version = 1;
   Fields fields;
   std::string body;  // as far as it was read
