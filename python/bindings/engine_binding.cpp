@@ -2,12 +2,15 @@
 #include "engine_binding.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "asgi_application.h"
 #include "host_loop.h"
@@ -32,6 +35,14 @@ nb::object to_object(const net::Address& address) {
   PyObject* object = address_object(address);
   if (object == nullptr) throw nb::python_error();
   return nb::steal(object);
+}
+
+http::ProxyRules proxy_rules(const std::vector<std::string>& trusted, const std::vector<std::string>& fields) {
+  try {
+    return {net::TrustedProxies::parse(trusted), http::ForwardedFields::parse(fields)};
+  } catch (const Error& error) {
+    throw nb::value_error(error.what());
+  }
 }
 
 struct Release {
@@ -78,6 +89,12 @@ class PyEngine {
     add([&] { return net::BoundSocket::adopt(fd); });
   }
 
+  // Before attach(). Raises ValueError.
+  void trust(const std::vector<std::string>& trusted, const std::vector<std::string>& fields, bool proxy_protocol) {
+    proxies_ = proxy_rules(trusted, fields);
+    proxy_protocol_ = proxy_protocol;
+  }
+
   std::vector<int> filenos() const {
     std::vector<int> numbers;
     for (const net::BoundSocket& socket : sockets_) numbers.push_back(socket.fd());
@@ -104,6 +121,8 @@ class PyEngine {
     engine_->service().sends_date = date_header_;
     engine_->service().set_default_fields(headers_);
     engine_->log().keep(records_);
+    engine_->trust(proxies_,
+                   proxy_protocol_ ? server::Engine::ProxyHeader::Required : server::Engine::ProxyHeader::None);
     for (net::BoundSocket& socket : sockets_) engine_->add_socket(std::move(socket));
     sockets_.clear();
     host_ = std::make_unique<HostLoop>(host.ptr(), *loop_);
@@ -184,6 +203,15 @@ class PyEngine {
       nb::object text = nb::str(server::describe_exhaustion(code).c_str());
       nb::object result = nb::steal(PyObject_CallOneArg(exhausted_.ptr(), text.ptr()));
       if (!result.is_valid()) PyErr_WriteUnraisable(exhausted_.ptr());
+    });
+  }
+
+  void on_refused(nb::object callback) {
+    check_attached();
+    refused_ = std::move(callback);
+    engine_->on_refused([this](const std::string& text) {
+      nb::object result = nb::steal(PyObject_CallOneArg(refused_.ptr(), nb::str(text.c_str()).ptr()));
+      if (!result.is_valid()) PyErr_WriteUnraisable(refused_.ptr());
     });
   }
 
@@ -272,7 +300,7 @@ class PyEngine {
 
   void log_access(const http::ExchangeRecord& record) {
     nb::object result = nb::steal(PyObject_CallFunction(
-        access_log_.ptr(), "Ns#s#siK", address_object(record.connection->peer_address()), record.method.data(),
+        access_log_.ptr(), "Ns#s#siK", address_object(record.client_address()), record.method.data(),
         static_cast<Py_ssize_t>(record.method.size()), record.target.data(),
         static_cast<Py_ssize_t>(record.target.size()), record.minor_version == 0 ? "1.0" : "1.1", record.status,
         static_cast<unsigned long long>(record.microseconds)));
@@ -299,11 +327,14 @@ class PyEngine {
   bool server_header_ = true;
   bool date_header_ = true;
   std::size_t records_ = 0;
+  http::ProxyRules proxies_;
+  bool proxy_protocol_ = false;
   std::vector<net::BoundSocket> sockets_;
   std::vector<net::Address> addresses_;
   nb::object access_log_;
   nb::object held_up_;
   nb::object exhausted_;
+  nb::object refused_;
   nb::object on_exchange_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<AsgiApplication, Release> application_;
@@ -313,11 +344,22 @@ class PyEngine {
 
 }  // namespace
 
-void bind_engine(nb::module_& module) {
+void bind_checks(nb::module_& module) {
   module.def(
       "check_headers", [](nb::handle headers) { (void)default_fields(headers); }, nb::arg("headers"),
       nb::sig("def check_headers(headers: tuple[tuple[str, str], ...]) -> None"),
       "Raises ValueError for a header that no response could have.");
+  module.def(
+      "check_proxies",
+      [](const std::vector<std::string>& proxies, const std::vector<std::string>& fields) {
+        proxy_rules(proxies, fields);
+      },
+      nb::arg("proxies"), nb::arg("fields"),
+      nb::sig("def check_proxies(proxies: list[str], fields: list[str]) -> None"),
+      "Raises ValueError for the first that is no network, or no field that tells a request's origin.");
+}
+
+void bind_engine(nb::module_& module) {
   nb::class_<PyEngine>(
       module, "Engine",
       "One engine: its sockets, then (attached) its connections on a host event loop. Internal: use\n"
@@ -330,6 +372,9 @@ void bind_engine(nb::module_& module) {
            "Binds a TCP socket; port 0 takes a free one. Raises OSError.")
       .def("bind_unix", &PyEngine::bind_unix, nb::arg("path"), "Binds a Unix socket. Raises OSError.")
       .def("adopt", &PyEngine::adopt, nb::arg("fd"), "Takes a duplicate of a bound socket. Raises OSError.")
+      .def("trust", &PyEngine::trust, nb::arg("proxies"), nb::arg("fields"), nb::arg("proxy_protocol"),
+           nb::sig("def trust(self, proxies: list[str], fields: list[str], proxy_protocol: bool) -> None"),
+           "Whom to believe what of the origin of requests; before attach(). Raises ValueError.")
       .def_prop_ro(
           "filenos",
           [](const PyEngine& engine) {
@@ -366,6 +411,8 @@ void bind_engine(nb::module_& module) {
       .def("go_on", &PyEngine::go_on, "Ends a hold().")
       .def("on_exhausted", &PyEngine::on_exhausted, nb::arg("callback"),
            "Calls callback(text) when there is nothing left to accept connections with.")
+      .def("on_refused", &PyEngine::on_refused, nb::arg("callback"),
+           "Calls callback(text) for each connection closed for its PROXY header, or for being no trusted proxy's.")
       .def("on_held_up", &PyEngine::on_held_up, nb::arg("after"), nb::arg("callback"),
            "Calls callback(running) when a drain has lasted for `after` seconds.")
       .def_prop_ro("running", &PyEngine::running, nb::sig("def running(self) -> list[str]"),

@@ -15,5 +15,6 @@ NB_MODULE(_engine, module) {
   module.attr("__version__") = OUTRIDER_VERSION;
   if (!outrider::python::make_names() || !outrider::python::make_callable_types()) throw nanobind::python_error();
   outrider::python::bind_engine(module);
+  outrider::python::bind_checks(module);
   outrider::python::bind_poller(module);
 }

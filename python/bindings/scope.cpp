@@ -121,7 +121,7 @@ PyObject* ScopeFactory::make(http::Exchange& exchange) {
   if (head.minor_version() == 0 && PyDict_SetItem(scope.get(), n.http_version, n.version_1_0) != 0) return nullptr;
   if (!set(scope.get(), n.method, PyRef::steal(method_object(head.method())))) return nullptr;
   if (!add_target(scope.get(), head) || !add_headers(scope.get(), head)) return nullptr;
-  if (!add_connection(scope.get(), exchange.connection())) return nullptr;
+  if (!add_connection(scope.get(), exchange)) return nullptr;
   if (state_ && !set(scope.get(), n.state, PyRef::steal(PyDict_Copy(state_.get())))) return nullptr;
   return scope.release();
 }
@@ -152,11 +152,16 @@ bool ScopeFactory::add_headers(PyObject* scope, const http::RequestHead& head) {
   return PyDict_SetItem(scope, names().headers, list.get()) == 0;
 }
 
-bool ScopeFactory::add_connection(PyObject* scope, http::Connection& connection) {
+bool ScopeFactory::add_connection(PyObject* scope, http::Exchange& exchange) {
   const Names& n = names();
-  PyObject* pair = address_pair(connection);
-  return pair != nullptr && PyDict_SetItem(scope, n.client, PyTuple_GET_ITEM(pair, 0)) == 0 &&
-         PyDict_SetItem(scope, n.server, PyTuple_GET_ITEM(pair, 1)) == 0;
+  PyObject* pair = address_pair(exchange.connection());
+  if (pair == nullptr || PyDict_SetItem(scope, n.server, PyTuple_GET_ITEM(pair, 1)) != 0) return false;
+  const http::Origin* origin = exchange.origin();
+  if (origin == nullptr) return PyDict_SetItem(scope, n.client, PyTuple_GET_ITEM(pair, 0)) == 0;
+  const std::string_view scheme = origin->scheme;
+  return set(scope, n.client, PyRef::steal(address_object(origin->client))) &&
+         set(scope, n.scheme,
+             PyRef::steal(PyUnicode_DecodeASCII(scheme.data(), static_cast<Py_ssize_t>(scheme.size()), nullptr)));
 }
 
 }  // namespace outrider::python

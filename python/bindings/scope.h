@@ -27,7 +27,7 @@ class ScopeFactory {
  private:
   bool add_target(PyObject* scope, const http::RequestHead& head);
   bool add_headers(PyObject* scope, const http::RequestHead& head);
-  bool add_connection(PyObject* scope, http::Connection& connection);
+  bool add_connection(PyObject* scope, http::Exchange& exchange);
 
   std::string root_path_;
   std::string raw_root_path_;  // percent-encoded

@@ -14,6 +14,7 @@ from outrider._config import Config
 from outrider._exceptions import StartError
 from outrider._logs import to_stderr
 from outrider._server import Server
+from outrider._uvicorn_options import allowed_by_environment
 
 # uvicorn's exit status for an application that doesn't start.
 STARTUP_FAILURE = 3
@@ -24,7 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 after a stop, 2 for a mistake on the command line, 3 when the server can't start.
     """
-    options = vars(make_parser().parse_args(arguments))
+    parser = make_parser()
+    parser.set_defaults(trusted_proxies=None)
+    options = vars(parser.parse_args(arguments))
+    if options["trusted_proxies"] is None:
+        options["trusted_proxies"] = allowed_by_environment() or ""
     sys.path.insert(0, options.pop("app_dir"))
     try:
         config = Config(options.pop("app"), **options)

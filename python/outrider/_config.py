@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from outrider._engine import check_headers
+from outrider._engine import check_headers, check_proxies
 from outrider._logs import LEVELS
 from outrider._stop import SECONDS_MAX
 from outrider._uvicorn_options import take_uvicorn_options
@@ -56,6 +56,17 @@ class Config:
     )
     access_log: bool = option(True, "log each request to the logger 'outrider.access' at level info")
     root_path: str = option("", "prefix that a proxy has taken off the path")
+    trusted_proxies: str | Sequence[str] = option(
+        "",
+        "proxies that are believed who a request's client is: addresses, networks, 'unix', or '*' for whoever connects",
+    )
+    proxy_headers: str | Sequence[str] = option(
+        "forwarded,x-forwarded-for,x-forwarded-proto",
+        "header fields that they are believed; also x-forwarded-host and x-forwarded-port",
+    )
+    proxy_protocol: bool = option(
+        False, "every connection is one of a trusted proxy and begins with a PROXY header, version 1 or 2"
+    )
     backlog: int = option(2048, "connections that may wait to be accepted", least=1)
     server_header: bool = option(True, "send a Server field")
     date_header: bool = option(True, "send a Date field")
@@ -140,8 +151,27 @@ class Config:
         elif self.output != "capture" or self.process_restarts > 0:
             raise ValueError("output and process_restarts are for a server with isolation='process'")
         object.__setattr__(self, "headers", _checked_headers(self.headers))
+        self._check_proxies()
         if self.uds is not None and self.fd is not None:
             raise ValueError("uds and fd can't be used together: choose one place to listen on")
+
+    def _check_proxies(self) -> None:
+        trusted, fields, proxy_protocol = self.proxies()
+        for name, of_that in (("trusted_proxies", (trusted, [])), ("proxy_headers", ([], fields))):
+            try:
+                check_proxies(*of_that)
+            except ValueError as error:
+                raise ValueError(f"{name}={getattr(self, name)!r}: {error}") from None
+        if proxy_protocol and not trusted:
+            raise ValueError(
+                "proxy_protocol=True without trusted_proxies: name the proxies that may speak it ('*' for whoever "
+                "connects)"
+            )
+
+    def proxies(self) -> tuple[list[str], list[str], bool]:
+        """What ``Engine.trust()`` takes."""
+        trusted = _list("trusted_proxies", self.trusted_proxies)
+        return trusted, _list("proxy_headers", self.proxy_headers), self.proxy_protocol
 
     def limits(self) -> dict[str, Any]:
         """The limits by the engine's names."""
@@ -163,6 +193,16 @@ class Config:
         }
 
 
+def _list(name: str, value: str | Sequence[str]) -> list[str]:
+    """The parts of a comma-separated text, or of a sequence. Raises ``TypeError``."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    for part in value:
+        if not isinstance(part, str):
+            raise TypeError(f"{name}={value!r} has {part!r} ({type(part).__name__}), which must be str")
+    return list(value)
+
+
 # What an option's annotation allows; what isn't here is checked where it is used.
 _KINDS: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
@@ -172,6 +212,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "None": (type(None),),
     "Mapping[str, Any]": (Mapping,),
     "Sequence[tuple[str, str]]": (list, tuple),
+    "Sequence[str]": (list, tuple),
 }
 
 

@@ -2,9 +2,6 @@
 
 import asyncio
 
-def check_headers(headers: tuple[tuple[str, str], ...]) -> None:
-    """Raises ValueError for a header that no response could have."""
-
 class Engine:
     """
     One engine: its sockets, then (attached) its connections on a host event loop. Internal: use
@@ -27,6 +24,11 @@ class Engine:
 
     def adopt(self, fd: int) -> None:
         """Takes a duplicate of a bound socket. Raises OSError."""
+
+    def trust(self, proxies: list[str], fields: list[str], proxy_protocol: bool) -> None:
+        """
+        Whom to believe what of the origin of requests; before attach(). Raises ValueError.
+        """
 
     @property
     def filenos(self) -> list[int]:
@@ -100,6 +102,11 @@ class Engine:
         Calls callback(text) when there is nothing left to accept connections with.
         """
 
+    def on_refused(self, callback: object) -> None:
+        """
+        Calls callback(text) for each connection closed for its PROXY header, or for being no trusted proxy's.
+        """
+
     def on_held_up(self, after: float, callback: object) -> None:
         """Calls callback(running) when a drain has lasted for `after` seconds."""
 
@@ -129,6 +136,14 @@ class Engine:
 
     def close(self) -> None:
         """Ends everything at once. Idempotent."""
+
+def check_headers(headers: tuple[tuple[str, str], ...]) -> None:
+    """Raises ValueError for a header that no response could have."""
+
+def check_proxies(proxies: list[str], fields: list[str]) -> None:
+    """
+    Raises ValueError for the first that is no network, or no field that tells a request's origin.
+    """
 
 class Poller:
     """

@@ -145,6 +145,7 @@ class Handle:
         self._engine = Engine(
             config.limits(), config.server_header, config.date_header, tuple(config.headers), config.request_log
         )
+        self._engine.trust(*config.proxies())
         try:
             if sockets is not None:
                 for one in sockets:

@@ -71,6 +71,8 @@ class Service:
             self._engine.set_access_log(_log_access)
         self._engine.on_held_up(HELD_UP_SECONDS, _log_held_up)
         self._engine.on_exhausted(logger.warning)
+        if self._config.proxy_protocol and logger.isEnabledFor(logging.DEBUG):
+            self._engine.on_refused(logger.debug)
         if self._config.stop_after > 0 or self._config.idle_timeout > 0:
             self.watch_exchanges()
         try:
@@ -311,7 +313,7 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 
 def _log_access(*record: Any) -> None:
     client, method, target, version, status, microseconds = record
-    name = f"{client[0]}:{client[1]}" if client else "-"
+    name = "-" if not client else f"{client[0]}:{client[1]}" if client[1] else client[0]  # a proxy tells no port
     access_logger.info(
         '%s - "%s %s HTTP/%s" %s %.3f ms', name, method, target, version, status or "-", microseconds / 1000
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 # uvicorn's options that Outrider hasn't, with the values that mean here what they mean there: nothing to do. Any other
@@ -16,8 +17,6 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "reload_delay": ((None, 0.25), "there is no reloading yet"),
     "log_config": ((None,), "Outrider sets up no logging: use logging.config.dictConfig() for that"),
     "use_colors": ((None, False), "Outrider sets up no logging, and so no colours"),
-    "proxy_headers": ((None, False), "headers of a proxy aren't read yet"),
-    "forwarded_allow_ips": ((None,), "headers of a proxy aren't read yet"),
     "http": (("auto", "h11", "httptools"), "there is one HTTP implementation, Outrider's own"),
     "ws": (("auto", "none"), "there are no WebSockets yet"),
     "interface": (("auto", "asgi3"), "applications are ASGI 3 here"),
@@ -36,11 +35,43 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
 _RENAMED = {"limit_max_requests": "stop_after", "limit_concurrency": "exchanges_max"}
 
 
+# What uvicorn reads of a proxy's fields; others stay what the client wrote.
+_FIELDS = "x-forwarded-for,x-forwarded-proto"
+
+
+def allowed_by_environment() -> str | None:
+    """The proxies that uvicorn's environment variable names."""
+    return os.environ.get("FORWARDED_ALLOW_IPS")
+
+
+def _take_proxies(options: dict[str, Any]) -> dict[str, Any]:
+    """uvicorn's ``proxy_headers``, a bool there, and ``forwarded_allow_ips``. The former is true by default there, so
+    that loopback is trusted unasked; here one of the two must be given."""
+    kept = dict(options)
+    allowed = kept.pop("forwarded_allow_ips", None)
+    wanted = kept.get("proxy_headers")
+    if allowed is not None and "trusted_proxies" in kept:
+        raise ValueError(
+            "forwarded_allow_ips, uvicorn's option, and trusted_proxies can't be used together: they are one"
+        )
+    if wanted is False:
+        return {**kept, "proxy_headers": ""}
+    if wanted is True or (wanted is None and allowed is not None):
+        kept["proxy_headers"] = _FIELDS
+    elif wanted is None:
+        kept.pop("proxy_headers", None)
+    if allowed is None and wanted is True:
+        allowed = allowed_by_environment() or "127.0.0.1"
+    if allowed is not None:
+        kept.setdefault("trusted_proxies", allowed)
+    return kept
+
+
 def take_uvicorn_options(options: dict[str, Any]) -> dict[str, Any]:
     """``options`` by Outrider's names, without those of uvicorn's that it hasn't. Raises ``ValueError`` where one of
     these asks for something."""
     kept = {}
-    for name, value in options.items():
+    for name, value in _take_proxies(options).items():
         if name in _RENAMED:
             if value is not None:
                 kept[_RENAMED[name]] = value
