@@ -19,6 +19,20 @@ namespace outrider {
 
 class Server;
 
+/// Where a line for each request goes, and how it looks; docs/logs.md has the formats. One of `path`, `fd` and
+/// `write`.
+struct AccessLogConfig {
+  /// "common", "combined" (when empty), "json", "plain", or a string with directives such as "%h \"%r\" %s %D".
+  std::string format = {};
+  /// A file, which the lines are appended to; Server::reopen_access_log() is for when it was renamed. "-": standard
+  /// output.
+  std::string path = {};
+  /// A descriptor that stays the caller's: a pipe, a socket, a file.
+  int fd = -1;
+  /// Called with each line. Thread: the loop thread of the request. What it throws is ignored.
+  std::function<void(std::string_view line)> write = {};
+};
+
 enum class LogLevel { Debug, Info, Warning, Error };
 
 /// "debug", "info", "warning", "error".
@@ -29,8 +43,9 @@ struct HandlerError {
   std::string_view method;
   std::string_view target;
   std::exception_ptr exception;
+  std::string_view request_id = {};  ///< empty without Config::request_id
 
-  /// "GET /items/3: what() of the exception".
+  /// "GET /items/3: what() of the exception", with the request's id behind the target.
   std::string message() const;
 };
 
@@ -87,6 +102,17 @@ struct Config {
   /// What the server has to say; nothing is printed by itself. Thread: called by any of the server's threads, also
   /// by several at once, and by the thread that starts it. What it throws is ignored.
   std::function<void(LogLevel level, std::string_view message)> log = {};
+  /// The least that `log` is called with. Debug: also every request that the engine refuses (400, 408, 413, ...),
+  /// which on the open network are many.
+  LogLevel log_level = LogLevel::Info;
+  /// A line for each request; none by default.
+  AccessLogConfig access_log = {};
+  /// The header field, for example "x-request-id", that gives each request an id: Request::id(), the response, the
+  /// logs and HandlerError have it. Empty: there are no ids.
+  std::string request_id = {};
+  /// An id that a request brings in that field is kept when it is a valid one (1 to 128 letters, digits and
+  /// -._~+/=:;@). False, since anyone can send one: for servers that only a proxy can reach.
+  bool trust_request_id = false;
   /// Exceptions that handlers let out; without it they go to `log`. Thread: the loop thread of the handler. What it
   /// throws is ignored.
   std::function<void(const HandlerError& error)> on_error = {};

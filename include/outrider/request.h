@@ -92,6 +92,8 @@ class Request {
   /// std::out_of_range when the pattern has no such name.
   std::string_view parameter(std::string_view name) const;
 
+  /// The request's id; empty without Config::request_id.
+  std::string_view id() const;
   /// The other end of the connection, perhaps a proxy, or whom its PROXY header names: "127.0.0.1:50412"; empty for a
   /// peer without an address (a Unix socket's).
   const std::string& peer_address() const;

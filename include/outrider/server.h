@@ -74,6 +74,9 @@ class Server {
   /// have been destroyed. Throws Error(State) on one of the server's own threads, and when the server doesn't run or
   /// is stopped meanwhile.
   StopReport swap(const App& app, const StopPolicy& policy = StopPolicy::beside_program());
+  /// Opens the file of Config::access_log again, by its path: after the one that was there has been renamed. Lines go
+  /// to the new one from then on. Throws Error when it can't be opened; they go where they went then.
+  void reopen_access_log();
   /// Waits until somebody stopped the server and all is over. Throws Error(State) on one of its own threads.
   StopReport wait();
 

@@ -29,6 +29,7 @@ struct Site {
   std::function<void(LogLevel, std::string_view)> log;
   std::function<void(const HandlerError&)> on_error;
   OffloadPool offload_pool;
+  std::string request_id_field;  // in lower case; empty: requests have no id
 
   /// Tells `on_error`, or else the log. Doesn't throw.
   void report(const HandlerError& error) const noexcept;

@@ -142,6 +142,11 @@ std::string_view HandlerRun::parameter(std::string_view name) const {
   return parameters_.values[static_cast<std::size_t>(found - names.begin())];
 }
 
+std::string_view HandlerRun::request_id() const {
+  const std::string& field = dispatcher_.site().request_id_field;
+  return field.empty() ? std::string_view() : head().find(field);
+}
+
 const std::string& HandlerRun::peer_address() {
   if (peer_address_.empty() && exchange_ != nullptr) peer_address_ = show(exchange_->connection().peer_address());
   return peer_address_;
@@ -445,13 +450,13 @@ void HandlerRun::fail(std::exception_ptr exception) noexcept {
       if (error.status() < 200 || error.status() > 999) {
         const ResponseError mistake("an HttpError has the status " + std::to_string(error.status()) +
                                     "; expected 200 to 999");
-        dispatcher_.site().report({head().method(), head().target(), std::make_exception_ptr(mistake)});
+        dispatcher_.site().report({head().method(), head().target(), std::make_exception_ptr(mistake), request_id()});
       } else {
         status = error.status();
         text = error.what();
       }
     } catch (...) {
-      dispatcher_.site().report({head().method(), head().target(), exception});
+      dispatcher_.site().report({head().method(), head().target(), exception, request_id()});
     }
     if (exchange_ == nullptr) return;
     if (exchange_->has_sent_head()) return cut_off();

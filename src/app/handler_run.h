@@ -61,6 +61,7 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   const std::string& peer_address();
   const std::string& client_address();
   std::string_view scheme() const { return exchange_ != nullptr ? exchange_->scheme() : scheme_; }
+  std::string_view request_id() const;
   std::stop_token stop_token();
   bool is_told() const { return is_told_; }
   bool is_cancelled() const { return is_cancelled_; }

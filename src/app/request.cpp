@@ -36,6 +36,8 @@ HeaderRange Request::headers() const { return HeaderRange(run_); }
 
 std::string_view Request::parameter(std::string_view name) const { return std::as_const(*run_).parameter(name); }
 
+std::string_view Request::id() const { return run_->request_id(); }
+
 const std::string& Request::peer_address() const { return run_->peer_address(); }
 
 const std::string& Request::client_address() const { return run_->client_address(); }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/dispatcher.h"
+#include "http/request_id.h"
 #include "outrider/app.h"
 #include "outrider/error.h"
 #include "outrider/server.h"
@@ -18,7 +19,9 @@ namespace {
 class AppSource final : public server::ApplicationSource {
  public:
   AppSource(const App& app, const Config& config)
-      : site_(app.snapshot(), config.log, config.on_error, config.offload_threads) {}
+      : site_(app.snapshot(), config.log, config.on_error, config.offload_threads) {
+    if (!config.request_id.empty()) site_.request_id_field = http::request_id_field(config.request_id);
+  }
 
   std::unique_ptr<server::HostedApplication> make(loop::Loop& loop, RequestStop request_stop) override {
     return std::make_unique<app::Dispatcher>(loop, site_, std::move(request_stop));

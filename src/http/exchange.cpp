@@ -5,6 +5,12 @@
 
 namespace outrider::http {
 
+std::string PeerName::to_string() const {
+  if (host.empty()) return "-";
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  return (is_ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
+}
+
 std::string_view sentence(ResponseFault fault) {
   switch (fault) {
     case ResponseFault::None:

@@ -60,12 +60,23 @@ struct Piece {
 
 enum class More { Yes, No };
 
+/// A peer's address for people: in logs.
+struct PeerName {
+  std::string host;  // "127.0.0.1", "::1"; empty for a Unix socket's peer, and one in memory
+  uint16_t port = 0;
+
+  /// "127.0.0.1:50412", "[::1]:50412", "-" for none.
+  std::string to_string() const;
+};
+
 /// What the faces may know of the connection below an exchange. Behind a proxy it is the proxy's: who the client is,
 /// and how it asked, the exchange knows.
 class Connection {
  public:
   virtual net::Address local_address() const = 0;
   virtual net::Address peer_address() const = 0;
+  /// The same as text, made once; valid as long as the connection.
+  virtual const PeerName& peer_name() = 0;
   /// "http" or "https".
   virtual std::string_view scheme() const = 0;
 

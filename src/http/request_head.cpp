@@ -35,6 +35,17 @@ void RequestHead::set_authority(std::string_view authority) {
   layout_.fields.push_back({name, layout_.authority});
 }
 
+void RequestHead::replace(std::string_view name, std::string_view value) {
+  const auto put = [this](std::string_view text) {
+    const Span span{static_cast<uint32_t>(storage_.size()), static_cast<uint32_t>(text.size())};
+    storage_.append(text);
+    return span;
+  };
+  std::erase_if(layout_.fields, [&](const HeadLayout::FieldSpan& field) { return at(field.name) == name; });
+  const Span placed = put(name);
+  layout_.fields.push_back({placed, put(value)});
+}
+
 void RequestHead::recycle() {
   storage_.recycle(kKeepBytes);
   HeadLayout empty;

@@ -73,6 +73,9 @@ class RequestHead {
 
   /// Makes it a request for another host: the authority, and the Host field, which is added where there is none.
   void set_authority(std::string_view authority);
+  /// Puts one field in the place of all of that (lower-case) name. Views become invalid.
+  void replace(std::string_view name, std::string_view value);
+
   /// Empties the head for the next request; gives large storage back.
   void recycle();
 

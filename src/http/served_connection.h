@@ -21,6 +21,8 @@ namespace outrider::http {
 class Application;
 class Connection;
 struct Origin;
+class RequestHead;
+struct PeerName;
 struct ServedConnectionTag;
 
 /// An exchange that isn't over.
@@ -56,6 +58,7 @@ class ServedConnection : public ListNode<ServedConnectionTag> {
   /// A response is complete, but hasn't left: the peer doesn't take it.
   virtual bool is_flushing() const = 0;
   virtual net::Address peer_address() const = 0;
+  virtual const PeerName& peer_name() = 0;
   /// The exchange that is running, if there is one. The views are valid until the loop goes on.
   virtual std::optional<RunningExchange> running() const = 0;
 
@@ -65,6 +68,16 @@ class ServedConnection : public ListNode<ServedConnectionTag> {
 
 /// How far a stop had come with an exchange when it ended.
 enum class StopStage { None, Told, Cancelled, Aborted };
+
+/// The head of a response as it leaves, for the log.
+class SentHead {
+ public:
+  /// The value of the first field of that name, in whatever case; its data() is null when there is none.
+  virtual std::string_view field(std::string_view name) const = 0;
+
+ protected:
+  ~SentHead() = default;
+};
 
 /// What one exchange came to; views are valid during the call.
 struct ExchangeRecord {
@@ -77,6 +90,12 @@ struct ExchangeRecord {
   Connection* connection;
   const Application* application;  // that answered it
   const Origin* origin = nullptr;  // as trusted proxies say; null: the connection's peer is the client
+  const RequestHead* request;
+  const SentHead* response;
+  std::string_view request_id;  // empty for none
+  uint64_t content_bytes;       // of the response, as far as it was made; without heads and chunk lines
+  bool is_complete;             // false: the response was cut short, or there was none
+  bool keeps_alive;             // the connection takes another request
 
   net::Address client_address() const;
 };
@@ -87,6 +106,8 @@ class ConnectionObserver {
   /// A request's head is complete; returns the application that it goes to.
   virtual Application& on_exchange_begin() = 0;
   virtual void on_exchange_end(const ExchangeRecord& record) = 0;
+  /// A peer's mistake ends the connection; `status` is that of the answer, 0 when a response had begun and was cut.
+  virtual void on_refused(ServedConnection& connection, int status, std::string_view sentence) = 0;
   /// While draining: a connection that was busy no longer is.
   virtual void on_idle() = 0;
   /// The connection is done with and is to be destroyed, but not before the next step phase.

@@ -36,6 +36,16 @@ Connection::~Connection() {
   if (exchange_ != nullptr) service_.release_exchange(std::move(exchange_));
 }
 
+const http::PeerName& Connection::peer_name() {
+  if (peer_name_ == nullptr) {
+    const net::Address address = stream_->peer_address();
+    const bool has_host = address.family() != AF_UNSPEC && !address.is_unix();
+    peer_name_ = std::make_unique<http::PeerName>();
+    if (has_host) *peer_name_ = {address.host(), address.port()};
+  }
+  return *peer_name_;
+}
+
 // --- input ---------------------------------------------------------------------------------------------------------
 
 void Connection::on_data(std::span<char> bytes) {
@@ -170,6 +180,7 @@ void Connection::step() {
   if (is_broken_) return on_error(0);
   if (phase_ == Phase::Active && !is_dispatched_) {
     is_dispatched_ = true;
+    if (service_.request_ids) exchange_->assign_request_id(*service_.request_ids);
     has_body_news_ = false;  // what came with the head is there to be seen
     application_ = &service_.observer.on_exchange_begin();
     application_->on_request(*exchange_);
@@ -223,8 +234,22 @@ void Connection::on_response_complete() {
 
 void Connection::report_end(int status) {
   const http::RequestHead& head = exchange_->head();
-  service_.observer.on_exchange_end({head.method(), head.target(), head.minor_version(), status, microseconds(),
-                                     stop_stage_, this, application_, exchange_->origin()});
+  // Our own answer to a mistake is whole, too.
+  const bool is_ours = status != 0 && !exchange_->has_sent_head();
+  service_.observer.on_exchange_end({.method = head.method(),
+                                     .target = head.target(),
+                                     .minor_version = head.minor_version(),
+                                     .status = status,
+                                     .microseconds = microseconds(),
+                                     .stop_stage = stop_stage_,
+                                     .connection = this,
+                                     .application = application_,
+                                     .request = &head,
+                                     .response = exchange_.get(),
+                                     .request_id = exchange_->request_id().value,
+                                     .content_bytes = exchange_->content_bytes(),
+                                     .is_complete = is_ours || exchange_->is_response_complete(),
+                                     .keeps_alive = !is_ours && exchange_->keeps_alive()});
 }
 
 void Connection::end_exchange() {
@@ -273,7 +298,8 @@ void Connection::refuse(ProtocolError error, http::Disconnect reason) {
   if (phase_ == Phase::Discarding) return begin_closing();  // its answer is complete
   const bool is_cut_short = exchange_->has_sent_head();
   const bool is_head = exchange_->head().method() == "HEAD";  // asked first: the handler may take the head away
-  disconnect(reason);
+  service_.observer.on_refused(*this, is_cut_short ? 0 : error.status(), error.sentence());
+  disconnect(reason, error.status());
   if (is_cut_short) {
     stream_->reset_on_close();
     return close();
@@ -301,10 +327,11 @@ void Connection::write_error(ProtocolError error, bool is_head) {
   out.append('\n');
 }
 
-// Tells the handler that its exchange is over, and reports it.
-void Connection::disconnect(http::Disconnect reason) {
+// Tells the handler that its exchange is over, and reports it: with the response's status when one has begun, else
+// with that of the answer which we give.
+void Connection::disconnect(http::Disconnect reason, int status) {
   if (phase_ != Phase::Active || !is_dispatched_ || exchange_->is_response_complete()) return;
-  report_end(exchange_->has_sent_head() ? exchange_->status() : 0);
+  report_end(exchange_->has_sent_head() ? exchange_->status() : status);
   http::ExchangeHandler* handler = exchange_->handler();
   exchange_->forget_handler();
   phase_ = Phase::Closing;

@@ -52,6 +52,7 @@ class Connection final : public http::ServedConnection,
   // http::Connection
   net::Address local_address() const override { return stream_->local_address(); }
   net::Address peer_address() const override { return stream_->peer_address(); }
+  const http::PeerName& peer_name() override;
   std::string_view scheme() const override { return "http"; }
   Attachment& attachment() override { return attachment_; }
 
@@ -107,7 +108,7 @@ class Connection final : public http::ServedConnection,
   void refuse(ProtocolError error, http::Disconnect reason);
   bool is_congested() const;
   void write_error(ProtocolError error, bool is_head);
-  void disconnect(http::Disconnect reason);
+  void disconnect(http::Disconnect reason, int status = 0);
   void cut_off();
   void flush();
   void after_flush();
@@ -127,7 +128,8 @@ class Connection final : public http::ServedConnection,
   loop::Deferred flush_;
   RequestDeadline request_deadline_{*this};
   Attachment attachment_;
-  http::Application* application_ = nullptr;  // that the exchange under way was given to
+  std::unique_ptr<http::PeerName> peer_name_;  // made when first asked for
+  http::Application* application_ = nullptr;   // that the exchange under way was given to
   std::chrono::steady_clock::time_point exchange_began_;
   uint64_t exchange_began_ms_ = 0;  // the loop's clock, which costs nothing
   std::size_t exchange_count_ = 0;

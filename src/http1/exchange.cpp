@@ -134,6 +134,11 @@ void Exchange::end_informational() {
   connection_->flush_soon();
 }
 
+http::Field Exchange::request_id() const {
+  const std::optional<http::RequestIds>& ids = connection_->service().request_ids;
+  return ids ? http::Field{ids->name(), head_.find(ids->name())} : http::Field{};
+}
+
 ResponseContext Exchange::response_context(http::More more) const {
   Service& service = connection_->service();
   ResponseContext context;
@@ -146,6 +151,7 @@ ResponseContext Exchange::response_context(http::More more) const {
   context.date = service.date_line();
   context.server = service.server_line();
   context.defaults = service.default_fields();
+  context.request_id = request_id();
   return context;
 }
 

@@ -14,6 +14,8 @@
 #include "base/buffer.h"
 #include "base/result.h"
 #include "http/exchange.h"
+#include "http/request_id.h"
+#include "http/served_connection.h"
 #include "http1/body_pace.h"
 #include "http1/body_reader.h"
 #include "http1/head_parser.h"
@@ -27,7 +29,7 @@ namespace outrider::http1 {
 
 class Connection;
 
-class Exchange final : public http::Exchange {
+class Exchange final : public http::Exchange, public http::SentHead {
  public:
   explicit Exchange(const Limits& limits) : parser_(limits), reader_(limits), pace_(limits) {}
 
@@ -55,6 +57,12 @@ class Exchange final : public http::Exchange {
   bool is_response_complete() const { return is_response_complete_; }
   bool keeps_alive() const { return writer_.keeps_alive(); }
   int status() const { return writer_.status(); }
+  /// The name and value of the request's id, when requests have one.
+  http::Field request_id() const;
+  void assign_request_id(http::RequestIds& ids) { ids.assign(head_); }
+  uint64_t content_bytes() const { return writer_.content_bytes(); }
+  // http::SentHead
+  std::string_view field(std::string_view name) const override { return writer_.field(name); }
   bool wants_body() const { return wants_body_ && request_state_ == RequestState::Body; }
   /// How fast the body comes while it is waited for, or thrown away.
   BodyPace& pace() { return pace_; }

@@ -187,11 +187,11 @@ ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More mo
   if (frame.fault != Fault::None) return frame;
   if (is_first) {
     close_head(size, more, context);
-    out.append(head_.view());
-    head_.clear();
+    out.append(head_.view());  // and stays here, for field()
   }
   if (facts_.is_head_response || facts_.framing == Framing::None) return frame;
   frame.sends_content = size > 0;
+  facts_.content_bytes += size;
   if (facts_.framing != Framing::Chunked) return frame;
   // RFC 9112 §7.1. An empty piece makes no chunk: that would be the last one.
   if (size > 0) {
@@ -207,6 +207,19 @@ ResponseWriter::Frame ResponseWriter::frame_content(uint64_t size, http::More mo
     }
   }
   return frame;
+}
+
+std::string_view ResponseWriter::field(std::string_view name) const {
+  std::string_view rest = head_.view();
+  while (true) {
+    const std::size_t line_end = rest.find(kCrlf);  // of the status line, then of each field
+    if (line_end == std::string_view::npos) return {};
+    rest.remove_prefix(line_end + kCrlf.size());
+    if (rest.size() <= name.size() || rest[name.size()] != ':') continue;
+    if (!ascii::equals_ignore_case(rest.substr(0, name.size()), name)) continue;
+    rest.remove_prefix(name.size() + 2);
+    return rest.substr(0, rest.find(kCrlf));
+  }
 }
 
 // A piece that is refused counts for nothing: the next one stands in its place.
@@ -228,6 +241,9 @@ void ResponseWriter::close_head(uint64_t size, http::More more, const ResponseCo
   if (context.defaults != nullptr) context.defaults->complete(head_);
   if (!facts_.has_date) head_.append(context.date);
   if (!facts_.has_server) head_.append(context.server);
+  if (!context.request_id.value.empty() && field(context.request_id.name).data() == nullptr) {
+    append_field(context.request_id.name, context.request_id.value, head_);
+  }
   choose_framing(size, more, context.is_http11);
   facts_.keeps_alive =
       context.keep_alive && !facts_.says_close && (facts_.framing != Framing::UntilClose || facts_.is_head_response);

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "http/exchange.h"
+#include "http/request_head.h"
 #include "http1/default_fields.h"
 
 namespace outrider::http1 {
@@ -24,6 +25,7 @@ struct ResponseContext {
   std::string_view date;    // the Date field's line, with its CRLF; empty for none
   std::string_view server;  // the Server field's line, with its CRLF; empty for none
   const DefaultFields* defaults = nullptr;
+  http::Field request_id = {};  // for a response that hasn't such a field; an empty value for none
 };
 
 class ResponseWriter {
@@ -59,6 +61,11 @@ class ResponseWriter {
   bool has_sent_head() const { return facts_.state == State::Content; }
   bool has_trailers() const { return facts_.has_trailers; }
   int status() const { return facts_.status; }
+  /// The value of the first field of that name, in whatever case; its data() is null when there is none. Valid until
+  /// the next call that isn't const.
+  std::string_view field(std::string_view name) const;
+  /// Content on the wire, without what frames it.
+  uint64_t content_bytes() const { return facts_.content_bytes; }
   /// Whether the connection persists after this response; decided with the first content.
   bool keeps_alive() const { return facts_.keeps_alive; }
 
@@ -76,7 +83,8 @@ class ResponseWriter {
     Framing framing = Framing::None;
     int status = 0;
     uint64_t content_length = 0;  // as the application declared it
-    uint64_t content_sent = 0;
+    uint64_t content_sent = 0;    // as the application made it, also where none is sent
+    uint64_t content_bytes = 0;
     bool has_content_length = false;
     bool has_trailers = false;
     bool has_date = false;

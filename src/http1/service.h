@@ -6,12 +6,14 @@
 // Thread: loop only.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/http_date.h"
 #include "http/exchange.h"
 #include "http/forwarded.h"
+#include "http/request_id.h"
 #include "http/served_connection.h"
 #include "http1/default_fields.h"
 #include "loop/deadline.h"
@@ -49,6 +51,7 @@ struct Service {
   bool sends_date = true;
   bool times_exchanges = true;  // ExchangeRecord::microseconds; two readings of the clock a request
   bool is_draining = false;
+  std::optional<http::RequestIds> request_ids;  // when requests are to have one
 
  private:
   HttpDate date_;

@@ -18,7 +18,9 @@ std::string_view to_string(LogLevel level) {
 }
 
 std::string HandlerError::message() const {
-  std::string text = std::string(method) + " " + std::string(target) + ": ";
+  std::string text = std::string(method) + " " + std::string(target);
+  if (!request_id.empty()) text += " (request id " + std::string(request_id) + ")";
+  text += ": ";
   try {
     std::rethrow_exception(exception);
   } catch (const std::exception& error) {

@@ -16,6 +16,14 @@ std::string describe_exhaustion(int code) {
          "; raise the limit of open files (ulimit -n), or set a limit of connections below it";
 }
 
+std::string describe_refusal(http::ServedConnection& connection, int status, std::string_view sentence) {
+  const http::PeerName& peer = connection.peer_name();
+  const std::string how = status == 0
+                              ? std::string("cut a response to ") + peer.to_string()
+                              : "refused a request of " + peer.to_string() + " with " + std::to_string(status);
+  return how + ": " + std::string(sentence);
+}
+
 Engine::Engine(loop::Loop& loop, const Limits& limits, http::Application& application)
     : Engine(loop, limits, application, std::make_shared<Admission>(limits)) {}
 
@@ -66,7 +74,8 @@ std::unique_ptr<net::Stream> Engine::take_proxied(std::unique_ptr<net::Stream> s
 }
 
 void Engine::tell_refused(const net::Address& peer, std::string_view reason) {
-  if (on_refused_) on_refused_("closed a connection of " + peer.to_string() + ": " + std::string(reason));
+  if (!on_refused_) return;
+  on_refused_([&] { return "closed a connection of " + peer.to_string() + ": " + std::string(reason); });
 }
 
 void Engine::serve(std::unique_ptr<net::Stream> stream) {
@@ -166,9 +175,14 @@ void Engine::on_exchange_end(const http::ExchangeRecord& record) {
   --exchange_count_;
   admission_->end_exchange();
   log_.add(record);
+  if (access_log_ != nullptr) access_log_->add(record);
   if (on_record_) on_record_(record);
   if (drain_ != nullptr) drain_->on_exchange_end(record);
   if (handover_ != nullptr) handover_->on_exchange_end(record);
+}
+
+void Engine::on_refused(http::ServedConnection& connection, int status, std::string_view sentence) {
+  if (on_refused_) on_refused_([&] { return describe_refusal(connection, status, sentence); });
 }
 
 void Engine::on_idle() {

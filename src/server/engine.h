@@ -23,6 +23,7 @@
 #include "net/proxied_stream.h"
 #include "outrider/limits.h"
 #include "outrider/stop.h"
+#include "server/access_log.h"
 #include "server/admission.h"
 #include "server/drain.h"
 #include "server/exchange_log.h"
@@ -35,6 +36,9 @@ inline std::chrono::milliseconds held_up_after{5000};
 
 /// "new connections wait: Too many open files; …"
 std::string describe_exhaustion(int code);
+
+/// "refused a request of 127.0.0.1:5012 with 400: the request has no Host field".
+std::string describe_refusal(http::ServedConnection& connection, int status, std::string_view sentence);
 
 class Engine final : private http::ConnectionObserver {
  public:
@@ -95,10 +99,13 @@ class Engine final : private http::ConnectionObserver {
   ExchangeLog& log() { return log_; }
   /// Called when there is nothing left to accept connections with (an errno), once until there is again.
   void on_exhausted(std::function<void(int code)> callback) { on_exhausted_ = std::move(callback); }
-  /// Called with the reason, for the log at level debug, for each connection that is closed because it is none of a
-  /// trusted proxy or doesn't begin with a PROXY header.
-  void on_refused(std::function<void(const std::string& text)> callback) { on_refused_ = std::move(callback); }
-  /// Called with every exchange that ended (the access log); none by default.
+  /// A line for every exchange that ended; none by default.
+  void set_access_log(std::unique_ptr<AccessLog> access_log) { access_log_ = std::move(access_log); }
+  /// Called when a peer's mistake ends its connection, or it is closed because it is none of a trusted proxy or doesn't
+  /// begin with a PROXY header; `describe()` makes the line for the log.
+  using OnRefused = std::function<void(const std::function<std::string()>& describe)>;
+  void on_refused(OnRefused callback) { on_refused_ = std::move(callback); }
+  /// Called with every exchange that ended; none by default.
   void on_record(std::function<void(const http::ExchangeRecord&)> callback) { on_record_ = std::move(callback); }
   std::size_t connection_count() const { return connection_count_; }
   std::size_t exchange_count() const { return exchange_count_; }
@@ -111,6 +118,7 @@ class Engine final : private http::ConnectionObserver {
   // http::ConnectionObserver
   http::Application& on_exchange_begin() override;
   void on_exchange_end(const http::ExchangeRecord& record) override;
+  void on_refused(http::ServedConnection& connection, int status, std::string_view sentence) override;
   void on_idle() override;
   void on_closed(http::ServedConnection& connection) override;
 
@@ -126,10 +134,11 @@ class Engine final : private http::ConnectionObserver {
   Overload overload_;               // for those beyond the limit
   std::shared_ptr<Admission> admission_;
   ExchangeLog log_;
+  std::unique_ptr<AccessLog> access_log_;
+  OnRefused on_refused_;
   std::function<void(const http::ExchangeRecord&)> on_record_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::function<void(int code)> on_exhausted_;
-  std::function<void(const std::string& text)> on_refused_;
   std::optional<net::ProxyReception> proxy_reception_;  // with the PROXY protocol
   Connections connections_;
   Connections closed_;  // to be destroyed in the next step phase

@@ -23,6 +23,7 @@ void ExchangeLog::add(const http::ExchangeRecord& record) {
   entry.target.assign(record.target.substr(0, kTargetMax));
   entry.status = record.status;
   entry.microseconds = record.microseconds;
+  entry.request_id.assign(record.request_id);
 }
 
 std::vector<ExchangeLog::Entry> ExchangeLog::entries() const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The last exchanges of an engine, for Server.requests and the access log: a ring of records that reuses its
+// The last exchanges of an engine, for Server.requests: a ring of records that reuses its
 // memory, so that keeping it on costs a copy of the target a request and no allocation.
 //
 // Thread: loop only.
@@ -22,6 +22,7 @@ class ExchangeLog {
     std::string target;
     int status = 0;
     uint64_t microseconds = 0;
+    std::string request_id;  // empty for none
   };
 
   /// How many entries are kept; 0 keeps none.

@@ -16,7 +16,13 @@ void add(ExchangeLog& log, const std::string& target) {
            .microseconds = 7,
            .stop_stage = http::StopStage::None,
            .connection = nullptr,
-           .application = nullptr});
+           .application = nullptr,
+           .request = nullptr,
+           .response = nullptr,
+           .request_id = {},
+           .content_bytes = 0,
+           .is_complete = true,
+           .keeps_alive = true});
 }
 
 std::string targets(const ExchangeLog& log) {

@@ -13,6 +13,21 @@
 
 namespace outrider::server {
 
+namespace {
+
+void tell(const Config& config, LogLevel level, const std::string& message) {
+  try {
+    config.log(level, message);
+  } catch (...) {  // NOLINT: the program's own callback; there is nobody left to tell
+  }
+}
+
+}  // namespace
+
+std::string access_format_of(const Config& config) {
+  return config.access_log.format.empty() ? "combined" : config.access_log.format;
+}
+
 LoopThread::LoopThread(const Config& config, std::shared_ptr<Admission> admission,
                        std::vector<net::BoundSocket> sockets, ApplicationSource& source,
                        ApplicationSource::RequestStop request_stop)
@@ -24,33 +39,21 @@ LoopThread::LoopThread(const Config& config, std::shared_ptr<Admission> admissio
   engine_->service().set_server(config.server_header);
   engine_->service().sends_date = config.date_header;
   engine_->service().set_default_fields(default_fields(config));
-  engine_->service().times_exchanges = false;  // nobody keeps records here
+  engine_->service().times_exchanges = false;  // nobody keeps records here; an access log does
   if (config.log) {
-    engine_->on_held_up(held_up_after, [&log = config.log](const std::vector<std::string>& running) {
+    engine_->on_held_up(held_up_after, [&config](const std::vector<std::string>& running) {
       std::string text = "the stop waits for";
       for (const std::string& exchange : running) text += " " + exchange + ",";
       text.pop_back();
-      try {
-        log(LogLevel::Warning, text);
-      } catch (...) {  // what it throws is ignored
-      }
+      tell(config, LogLevel::Warning, text);
     });
+    engine_->on_exhausted([&config](int code) { tell(config, LogLevel::Warning, describe_exhaustion(code)); });
   }
-  if (config.log) {
-    engine_->on_exhausted([&log = config.log](int code) {
-      try {
-        log(LogLevel::Warning, describe_exhaustion(code));
-      } catch (...) {  // what it throws is ignored
-      }
-    });
+  if (config.log && config.log_level == LogLevel::Debug) {
+    engine_->on_refused([&config](const auto& describe) { tell(config, LogLevel::Debug, describe()); });
   }
-  if (config.log && config.proxy_protocol) {
-    engine_->on_refused([&log = config.log](const std::string& text) {
-      try {
-        log(LogLevel::Debug, text);
-      } catch (...) {  // what it throws is ignored
-      }
-    });
+  if (!config.request_id.empty()) {
+    engine_->service().request_ids.emplace(config.request_id, config.trust_request_id);
   }
   engine_->trust(read_proxy_rules(config),
                  config.proxy_protocol ? Engine::ProxyHeader::Required : Engine::ProxyHeader::None);
@@ -66,6 +69,26 @@ LoopThread::~LoopThread() {
   }
   engine_.reset();  // before what it uses, when the thread was never started
   application_.reset();
+}
+
+void LoopThread::set_access_log(const Config& config, std::shared_ptr<AccessFile> file) {
+  std::unique_ptr<AccessLog> log;
+  if (file != nullptr) {
+    const auto trouble = [&config](const std::string& message) {
+      if (config.log) tell(config, LogLevel::Warning, message);
+    };
+    log = std::make_unique<AccessLog>(*loop_, AccessFormat(access_format_of(config)), std::move(file), trouble);
+  } else if (config.access_log.write) {
+    const auto write = [&write_line = config.access_log.write](std::string_view line) {
+      try {
+        write_line(line);
+      } catch (...) {  // NOLINT: the program's own callback; there is nobody left to tell
+      }
+    };
+    log = std::make_unique<AccessLog>(*loop_, AccessFormat(access_format_of(config)), write);
+  }
+  engine_->service().times_exchanges = log != nullptr;
+  engine_->set_access_log(std::move(log));
 }
 
 void LoopThread::start(const void* server, Ended ended) {

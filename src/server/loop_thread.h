@@ -22,6 +22,9 @@
 
 namespace outrider::server {
 
+/// The format that the options ask for.
+std::string access_format_of(const Config& config);
+
 class LoopThread {
  public:
   /// Listens from now on; connections wait until start(). Throws Error.
@@ -32,6 +35,8 @@ class LoopThread {
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
+  /// Writes the log that the options ask for, to `file` if that is where it goes. Before start().
+  void set_access_log(const Config& config, std::shared_ptr<AccessFile> file);
   /// Starts the thread; `ended` is its last call, with what the stop did, or what the loop threw. Throws
   /// Error(Resource).
   using Ended = std::function<void(const StopReport& report, std::exception_ptr failure)>;

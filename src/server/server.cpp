@@ -41,6 +41,8 @@ bool Server::quiesce(std::chrono::milliseconds timeout) {
   return state_->quiesce(timeout);
 }
 
+void Server::reopen_access_log() { state_->reopen_access_log(); }
+
 StopReport Server::wait() {
   if (state_->is_own_thread()) throw Error(ErrorKind::State, "a server's own thread can't wait for its end");
   return state_->wait();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/request_id.h"
 #include "http1/field_line.h"
 #include "outrider/error.h"
 #include "server/default_fields.h"
@@ -48,6 +49,41 @@ void check_proxies(const Config& config) {
   }
 }
 
+bool has_access_log(const Config& config) {
+  const AccessLogConfig& log = config.access_log;
+  return !log.path.empty() || log.fd >= 0 || log.write;
+}
+
+void check_logs(const Config& config) {
+  const AccessLogConfig& log = config.access_log;
+  const int places = (log.path.empty() ? 0 : 1) + (log.fd >= 0 ? 1 : 0) + (log.write ? 1 : 0);
+  if (places > 1)
+    throw Error(ErrorKind::Option, "Config::access_log names several of path, fd and write: choose one");
+  if (places == 0 && !log.format.empty()) {
+    throw Error(ErrorKind::Option, "Config::access_log has a format, but no path, fd or write to log to");
+  }
+  if (places > 0) AccessFormat(access_format_of(config));
+  if (!config.request_id.empty()) http::request_id_field(config.request_id);
+  if (config.trust_request_id && config.request_id.empty()) {
+    throw Error(ErrorKind::Option, "Config::trust_request_id is set, but request_id doesn't name the field to trust");
+  }
+}
+
+std::shared_ptr<AccessFile> open_access_file(const Config& config) {
+  if (!has_access_log(config) || config.access_log.write) return nullptr;
+  const AccessLogConfig& log = config.access_log;
+  return log.fd >= 0 ? AccessFile::adopt(log.fd) : AccessFile::open(log.path);
+}
+
+// What is below the level isn't worth a call.
+Config with_log_level(Config config) {
+  if (!config.log || config.log_level == LogLevel::Debug) return config;
+  config.log = [log = std::move(config.log), least = config.log_level](LogLevel level, std::string_view message) {
+    if (level >= least) log(level, message);
+  };
+  return config;
+}
+
 void check(const Config& config) {
   check_range("port", config.port, 0, 65535);
   check_range("threads", config.threads, 1, kThreadsMax);
@@ -77,6 +113,7 @@ void check(const Config& config) {
     throw Error(ErrorKind::Option, "Config::server_header holds a control character such as CR or LF");
   }
   default_fields(config);
+  check_logs(config);
   const bool is_elsewhere = !config.uds.empty() || !config.fds.empty() || !config.bind.empty();
   if (is_elsewhere && config.port != 0) {
     throw Error(ErrorKind::Option, "Config::port is " + std::to_string(config.port) +
@@ -95,7 +132,8 @@ void add(const StopReport& report, StopReport& sum) {
 }  // namespace
 
 ServerState::ServerState(Config config, std::unique_ptr<ApplicationSource> source)
-    : config_(std::move(config)), default_policy_(config_.stop_policy.value_or(StopPolicy::beside_program())) {
+    : config_(with_log_level(std::move(config))),
+      default_policy_(config_.stop_policy.value_or(StopPolicy::beside_program())) {
   sources_.push_back(std::move(source));
 }
 
@@ -114,6 +152,7 @@ ServerState::~ServerState() { forget_fork(*this); }
 
 void ServerState::make_threads() {
   std::vector<std::vector<net::BoundSocket>> sockets = bind_sockets(config_);
+  access_file_ = open_access_file(config_);
   url_ = sockets[0][0].address().url("http");
   port_ = sockets[0][0].address().port();
   for (const net::BoundSocket& socket : sockets[0]) addresses_.push_back(socket.address().to_string());
@@ -121,6 +160,7 @@ void ServerState::make_threads() {
   for (std::vector<net::BoundSocket>& own : sockets) {
     threads_.push_back(std::make_unique<LoopThread>(config_, admission, std::move(own), *sources_.back(),
                                                     [this](const StopPolicy& policy) { request_stop(policy); }));
+    threads_.back()->set_access_log(config_, access_file_);
   }
 }
 
@@ -185,6 +225,11 @@ bool ServerState::is_running() const {
 
 void ServerState::check_running() const {
   if (!is_running()) throw Error(ErrorKind::State, "the server doesn't run");
+}
+
+void ServerState::reopen_access_log() {
+  if (access_file_ == nullptr) throw Error(ErrorKind::State, "the server writes no access log to a file");
+  access_file_->reopen();
 }
 
 bool ServerState::is_own_thread() const { return current_server == this; }

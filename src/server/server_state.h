@@ -17,6 +17,7 @@
 
 #include "outrider/config.h"
 #include "outrider/stop.h"
+#include "server/access_file.h"
 #include "server/hosted_application.h"
 #include "server/lifecycle.h"
 #include "server/loop_thread.h"
@@ -48,6 +49,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   /// of its exchanges. Not on one of the threads.
   StopReport swap(std::unique_ptr<ApplicationSource> source, const StopPolicy& policy);
   const Config& config() const { return config_; }
+  void reopen_access_log();
   /// In a forked child: the threads are the parent's. This is a stopped server from now on, its sockets closed.
   void abandon();
   /// `callback` is called once, on some thread, when all loops have ended; at once when they have.
@@ -69,6 +71,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   const Config config_;
   const StopPolicy default_policy_;
   std::vector<std::unique_ptr<ApplicationSource>> sources_;  // the last is served; guarded by changing_
+  std::shared_ptr<AccessFile> access_file_;                  // null when the log isn't written to one
   std::string url_;
   uint16_t port_ = 0;
   std::vector<std::string> addresses_;
