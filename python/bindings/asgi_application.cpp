@@ -41,6 +41,7 @@ AsgiApplication::AsgiApplication(const Options& options)
       disconnected_error_(PyRef::borrow(options.disconnected_error)),
       protocol_error_(PyRef::borrow(options.protocol_error)),
       tasks_(PyRef::steal(PySet_New(nullptr))),
+      request_id_field_(options.request_id),
       scopes_(options.root_path, options.state, options.on_debug != Py_None),
       tasks_starter_(options.loop) {
   PyRef asyncio = PyRef::steal(PyImport_ImportModule("asyncio"));

@@ -33,6 +33,7 @@ class AsgiApplication final : public http::Application {
     PyObject* disconnected_error;  // what send() raises when the peer is gone
     PyObject* protocol_error;      // what send() raises when the message breaks the rules
     std::string root_path;
+    std::string request_id;  // the header field, in lower case, that has a request's id; empty: there is none
   };
 
   /// Throws nanobind's python_error. Counted: a task that outlives the engine (it swallowed its cancellation) still
@@ -56,6 +57,7 @@ class AsgiApplication final : public http::Application {
   PyObject* create_future() { return PyObject_CallNoArgs(create_future_.get()); }
   PyObject* disconnected_error() const { return disconnected_error_.get(); }
   PyObject* protocol_error() const { return protocol_error_.get(); }
+  const std::string& request_id_field() const { return request_id_field_; }
   void on_task_done(AsgiExchange& exchange, PyObject* task);
   /// What the application let out. A disconnection that was passed on is no error of the application.
   void report_exception(AsgiExchange& exchange, PyObject* exception, bool is_disconnected);
@@ -81,6 +83,7 @@ class AsgiApplication final : public http::Application {
   unsigned long thread_ = PyThread_get_thread_ident();
   PyRef done_method_;       // asyncio.Task.done, unbound
   PyRef exception_method_;  // asyncio.Task.exception, unbound
+  std::string request_id_field_;
   ScopeFactory scopes_;
   TaskStarter tasks_starter_;
 };

@@ -263,11 +263,30 @@ void AsgiExchange::end_with_error() {
   const PyRef alive = std::move(keep_alive_);
 }
 
+// The value of a header of the scope, as far as the application has left it there; a new reference, or null.
+PyObject* AsgiExchange::scope_header(std::string_view name) const {
+  PyObject* headers = scope_ ? PyDict_GetItemWithError(scope_.get(), names().headers) : nullptr;
+  if (headers == nullptr || !PyList_CheckExact(headers)) return nullptr;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); ++i) {
+    PyObject* pair = PyList_GET_ITEM(headers, i);
+    if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2) continue;
+    PyObject* value = PyTuple_GET_ITEM(pair, 1);
+    if (!PyBytes_CheckExact(PyTuple_GET_ITEM(pair, 0)) || !PyBytes_CheckExact(value)) continue;
+    if (view(PyTuple_GET_ITEM(pair, 0)) == name) {
+      return PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), nullptr);
+    }
+  }
+  return nullptr;
+}
+
 PyObject* AsgiExchange::describe() const {
   PyObject* method = scope_ ? PyDict_GetItemWithError(scope_.get(), names().method) : nullptr;
   PyObject* path = scope_ ? PyDict_GetItemWithError(scope_.get(), names().path) : nullptr;
   if (method == nullptr || path == nullptr) return PyUnicode_FromString("a request");
-  return PyUnicode_FromFormat("%S %S", method, path);
+  const std::string& field = application_.request_id_field();
+  PyRef id = PyRef::steal(field.empty() ? nullptr : scope_header(field));
+  return id ? PyUnicode_FromFormat("%S %S (request id %U)", method, path, id.get())
+            : PyUnicode_FromFormat("%S %S", method, path);
 }
 
 }  // namespace outrider::python

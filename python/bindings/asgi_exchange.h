@@ -9,6 +9,7 @@
 
 #include <Python.h>
 
+#include <string_view>
 #include <vector>
 
 #include "http/exchange.h"
@@ -64,6 +65,7 @@ class AsgiExchange final : public http::ExchangeHandler {
  private:
   enum class Response { NotStarted, Started, Trailers, Complete };
 
+  PyObject* scope_header(std::string_view name) const;
   bool send_start(PyObject* message);
   bool send_body(PyObject* message);
   bool check_content(PyObject* type, bool more);

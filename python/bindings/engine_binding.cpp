@@ -2,6 +2,7 @@
 #include "engine_binding.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 #include <unistd.h>
 
@@ -10,13 +11,19 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "asgi_application.h"
 #include "host_loop.h"
+#include "http/request_id.h"
+#include "log_bridge.h"
 #include "net/socket.h"
 #include "options.h"
 #include "outrider/error.h"
+#include "server/access_file.h"
+#include "server/access_format.h"
+#include "server/access_log.h"
 #include "server/engine.h"
 
 namespace nb = nanobind;
@@ -29,6 +36,16 @@ namespace {
   nb::object exception = nb::borrow(PyExc_OSError)(error.code(), nb::str(error.what()));
   PyErr_SetObject(PyExc_OSError, exception.ptr());
   throw nb::python_error();
+}
+
+// ValueError for an option that can't be used.
+template <class Check>
+void check_option(Check check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    throw nb::value_error(error.what());
+  }
 }
 
 nb::object to_object(const net::Address& address) {
@@ -123,6 +140,8 @@ class PyEngine {
     engine_->log().keep(records_);
     engine_->trust(proxies_,
                    proxy_protocol_ ? server::Engine::ProxyHeader::Required : server::Engine::ProxyHeader::None);
+    if (!request_id_.empty()) engine_->service().request_ids.emplace(request_id_, trusts_request_id_);
+    if (access_file_ != nullptr) write_access_log();
     for (net::BoundSocket& socket : sockets_) engine_->add_socket(std::move(socket));
     sockets_.clear();
     host_ = std::make_unique<HostLoop>(host.ptr(), *loop_);
@@ -152,11 +171,55 @@ class PyEngine {
     loop_->need_pass();
   }
 
-  // callback(client, method, target, http_version, status, microseconds) for each exchange that ended.
-  void set_access_log(nb::object callback) {
+  // callback(line, fields) for each exchange that ended, as long as the logger takes records of level info.
+  void log_access(const std::string& format, nb::handle logger, nb::handle callback) {
     check_attached();
-    access_log_ = std::move(callback);
+    access_records_ = std::make_unique<AccessRecords>(server::AccessFormat(format), logger.ptr(), callback.ptr());
     watch_records();
+  }
+
+  // The engine writes the access log itself, once it is attached. trouble(message) says what stands in the way.
+  void open_access_log(const std::variant<int, std::string>& where, const std::string& format, nb::object trouble) {
+    try {
+      access_file_ = where.index() == 0 ? server::AccessFile::adopt(std::get<0>(where))
+                                        : server::AccessFile::open(std::get<1>(where));
+    } catch (const Error& error) {
+      raise_os_error(error);
+    }
+    access_format_ = format;
+    access_trouble_ = std::move(trouble);
+  }
+
+  // Thread: any that has the GIL.
+  void reopen_access_log() {
+    const std::shared_ptr<server::AccessFile> file = access_file_;
+    if (file == nullptr) throw std::runtime_error("the engine has no access log");
+    try {
+      const nb::gil_scoped_release released;  // a disk may take its time
+      file->reopen();
+    } catch (const Error& error) {
+      raise_os_error(error);
+    }
+  }
+
+  // Before attach().
+  void give_request_ids(const std::string& name, bool trusts_peer) {
+    request_id_ = http::request_id_field(name);
+    trusts_request_id_ = trusts_peer;
+  }
+
+  // callback(text) for each request that the engine refuses itself, as long as the logger takes records of that
+  // level.
+  void on_refused(nb::handle logger, int level, nb::object callback) {
+    check_attached();
+    refused_ = std::move(callback);
+    refused_gate_ = std::make_unique<LogGate>(logger.ptr(), level);
+    engine_->on_refused([this](const auto& describe) {
+      if (!refused_gate_->is_open()) return;
+      nb::object text = nb::str(describe().c_str());
+      nb::object result = nb::steal(PyObject_CallOneArg(refused_.ptr(), text.ptr()));
+      if (!result.is_valid()) PyErr_WriteUnraisable(refused_.ptr());
+    });
   }
 
   // callback() after each exchange.
@@ -206,15 +269,6 @@ class PyEngine {
     });
   }
 
-  void on_refused(nb::object callback) {
-    check_attached();
-    refused_ = std::move(callback);
-    engine_->on_refused([this](const std::string& text) {
-      nb::object result = nb::steal(PyObject_CallOneArg(refused_.ptr(), nb::str(text.c_str()).ptr()));
-      if (!result.is_valid()) PyErr_WriteUnraisable(refused_.ptr());
-    });
-  }
-
   nb::list running() { return engine_ ? to_list(engine_->describe_running()) : nb::list(); }
 
   nb::object tasks() const {
@@ -228,7 +282,7 @@ class PyEngine {
       list.append(nb::make_tuple(entry.method,
                                  nb::steal(PyUnicode_DecodeLatin1(
                                      entry.target.data(), static_cast<Py_ssize_t>(entry.target.size()), nullptr)),
-                                 entry.status, static_cast<double>(entry.microseconds) / 1000.0));
+                                 entry.status, static_cast<double>(entry.microseconds) / 1000.0, entry.request_id));
     }
     return list;
   }
@@ -252,6 +306,7 @@ class PyEngine {
     }
     host_.reset();
     engine_.reset();
+    access_file_.reset();
     sockets_.clear();
     application_.reset();
     loop_.reset();
@@ -285,26 +340,28 @@ class PyEngine {
                                      nb::handle(callbacks["as_coroutine"]).ptr(),
                                      nb::handle(callbacks["disconnected_error"]).ptr(),
                                      nb::handle(callbacks["protocol_error"]).ptr(),
-                                     root_path};
+                                     root_path,
+                                     request_id_};
     application_.reset(new AsgiApplication(options));
   }
 
   void watch_records() {
     engine_->on_record([this](const http::ExchangeRecord& record) {
-      if (access_log_.is_valid()) log_access(record);
+      if (access_records_ != nullptr) access_records_->add(record);
       if (!on_exchange_.is_valid()) return;
       nb::object result = nb::steal(PyObject_CallNoArgs(on_exchange_.ptr()));
       if (!result.is_valid()) PyErr_WriteUnraisable(on_exchange_.ptr());
     });
   }
 
-  void log_access(const http::ExchangeRecord& record) {
-    nb::object result = nb::steal(PyObject_CallFunction(
-        access_log_.ptr(), "Ns#s#siK", address_object(record.client_address()), record.method.data(),
-        static_cast<Py_ssize_t>(record.method.size()), record.target.data(),
-        static_cast<Py_ssize_t>(record.target.size()), record.minor_version == 0 ? "1.0" : "1.1", record.status,
-        static_cast<unsigned long long>(record.microseconds)));
-    if (!result.is_valid()) PyErr_WriteUnraisable(access_log_.ptr());
+  void write_access_log() {
+    const auto trouble = [this](const std::string& message) {
+      nb::object text = nb::steal(PyUnicode_DecodeLocale(message.c_str(), "surrogateescape"));  // it names a path
+      nb::object result = nb::steal(PyObject_CallOneArg(access_trouble_.ptr(), text.ptr()));
+      if (!result.is_valid()) PyErr_WriteUnraisable(access_trouble_.ptr());
+    };
+    engine_->set_access_log(
+        std::make_unique<server::AccessLog>(*loop_, server::AccessFormat(access_format_), access_file_, trouble));
   }
 
   void check_attached() const {
@@ -331,10 +388,16 @@ class PyEngine {
   bool proxy_protocol_ = false;
   std::vector<net::BoundSocket> sockets_;
   std::vector<net::Address> addresses_;
-  nb::object access_log_;
+  std::shared_ptr<server::AccessFile> access_file_;  // null when the engine doesn't write the log
+  std::string access_format_;
+  nb::object access_trouble_;
+  std::unique_ptr<AccessRecords> access_records_;
+  std::string request_id_;  // the field's name; empty for none
+  bool trusts_request_id_ = false;
+  nb::object refused_;
+  std::unique_ptr<LogGate> refused_gate_;
   nb::object held_up_;
   nb::object exhausted_;
-  nb::object refused_;
   nb::object on_exchange_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<AsgiApplication, Release> application_;
@@ -342,8 +405,7 @@ class PyEngine {
   std::unique_ptr<HostLoop> host_;
 };
 
-}  // namespace
-
+// Of options, before there is an engine.
 void bind_checks(nb::module_& module) {
   module.def(
       "check_headers", [](nb::handle headers) { (void)default_fields(headers); }, nb::arg("headers"),
@@ -357,14 +419,41 @@ void bind_checks(nb::module_& module) {
       nb::arg("proxies"), nb::arg("fields"),
       nb::sig("def check_proxies(proxies: list[str], fields: list[str]) -> None"),
       "Raises ValueError for the first that is no network, or no field that tells a request's origin.");
+  module.def(
+      "check_access_format",
+      [](const std::string& format) { check_option([&] { server::AccessFormat compiled(format); }); },
+      nb::arg("format"), "Raises ValueError for a format of the access log that can't be used, and says why.");
+  module.def(
+      "check_request_id", [](const std::string& name) { check_option([&] { http::request_id_field(name); }); },
+      nb::arg("name"), "Raises ValueError for a name of a header field that can't have request ids, and says why.");
 }
 
+// What has to do with logs.
+void bind_logs(nb::class_<PyEngine>& engine) {
+  engine
+      .def("log_access", &PyEngine::log_access, nb::arg("format"), nb::arg("logger"), nb::arg("callback"),
+           "Calls callback(line, fields) after each exchange while the logger takes records of level info.")
+      .def("open_access_log", &PyEngine::open_access_log, nb::arg("where"), nb::arg("format"), nb::arg("trouble"),
+           nb::sig("def open_access_log(self, where: int | str, format: str, trouble: object) -> None"),
+           "Opens the file (or takes the descriptor) that the engine writes its access log to once it is attached;\n"
+           "trouble(message) is called when it can't. Raises OSError.")
+      .def("reopen_access_log", &PyEngine::reopen_access_log,
+           "Opens the access log's file by its path again. Raises OSError. From any thread.")
+      .def("give_request_ids", &PyEngine::give_request_ids, nb::arg("name"), nb::arg("trusts_peer"),
+           "Gives each request an id in the header field of that name. Before attach().")
+      .def("on_refused", &PyEngine::on_refused, nb::arg("logger"), nb::arg("level"), nb::arg("callback"),
+           "Calls callback(text) for each request that the engine refuses, while the logger takes that level.");
+}
+
+}  // namespace
+
 void bind_engine(nb::module_& module) {
-  nb::class_<PyEngine>(
+  bind_checks(module);
+  nb::class_<PyEngine> type(
       module, "Engine",
       "One engine: its sockets, then (attached) its connections on a host event loop. Internal: use\n"
-      "outrider.Server. Every method belongs to the loop's thread once attach() was called.")
-      .def(nb::init<const nb::dict&, bool, bool, nb::handle, std::size_t>(), nb::arg("limits"),
+      "outrider.Server. Every method belongs to the loop's thread once attach() was called.");
+  type.def(nb::init<const nb::dict&, bool, bool, nb::handle, std::size_t>(), nb::arg("limits"),
            nb::arg("server_header"), nb::arg("date_header"), nb::arg("headers"), nb::arg("records"),
            nb::sig("def __init__(self, limits: dict[str, float], server_header: bool, date_header: bool, "
                    "headers: tuple[tuple[str, str], ...], records: int) -> None"))
@@ -400,8 +489,6 @@ void bind_engine(nb::module_& module) {
            nb::arg("streams_have_grace"), nb::arg("done"),
            "Ends the application's exchanges in stages, while connections go on; done() is called as by drain().")
       .def("listen", &PyEngine::listen, nb::arg("backlog"), "Starts accepting. Raises OSError.")
-      .def("set_access_log", &PyEngine::set_access_log, nb::arg("callback"),
-           "Calls callback(client, method, target, http_version, status, microseconds) after each exchange.")
       .def("drain", &PyEngine::drain, nb::arg("grace"), nb::arg("disconnect"), nb::arg("cancel"),
            nb::arg("streams_have_grace"), nb::arg("done"),
            "Stops in stages; done(completed, disconnected, cancelled, aborted, held_up) is called once.")
@@ -411,20 +498,20 @@ void bind_engine(nb::module_& module) {
       .def("go_on", &PyEngine::go_on, "Ends a hold().")
       .def("on_exhausted", &PyEngine::on_exhausted, nb::arg("callback"),
            "Calls callback(text) when there is nothing left to accept connections with.")
-      .def("on_refused", &PyEngine::on_refused, nb::arg("callback"),
-           "Calls callback(text) for each connection closed for its PROXY header, or for being no trusted proxy's.")
       .def("on_held_up", &PyEngine::on_held_up, nb::arg("after"), nb::arg("callback"),
            "Calls callback(running) when a drain has lasted for `after` seconds.")
       .def_prop_ro("running", &PyEngine::running, nb::sig("def running(self) -> list[str]"),
                    "The exchanges that are running: 'GET /slow (5.2 s)'.")
       .def_prop_ro("tasks", &PyEngine::tasks, nb::sig("def tasks(self) -> set[asyncio.Task[object]]"),
                    "The application's tasks that are still running.")
-      .def_prop_ro("records", &PyEngine::records, nb::sig("def records(self) -> list[tuple[str, str, int, float]]"),
-                   "The last exchanges: (method, target, status, milliseconds).")
+      .def_prop_ro("records", &PyEngine::records,
+                   nb::sig("def records(self) -> list[tuple[str, str, int, float, str]]"),
+                   "The last exchanges: (method, target, status, milliseconds, request id).")
       .def_prop_ro("connection_count", &PyEngine::connection_count, "Open connections.")
       .def_prop_ro("exchange_count", &PyEngine::exchange_count, "Exchanges under way.")
       .def_prop_ro("exchanges_total", &PyEngine::exchanges_total, "Exchanges begun so far.")
       .def("close", &PyEngine::close, "Ends everything at once. Idempotent.");
+  bind_logs(type);
 }
 
 }  // namespace outrider::python

@@ -140,6 +140,24 @@ class Beside(ProcessHandle):
         target, context = load_app(config.app, config.factory, config.factory_arguments), self._new_context()
         return self._on_service(lambda service: service.restart(target, context, policy or StopPolicy()))
 
+    def reopen_access_log(self) -> None:
+        """Opens ``access_log_file`` again, after the file has been renamed; lines go to the new one from then on.
+
+        From any thread, also in a handler. Raises ``OSError`` when it can't be opened (``ProcessError`` from a server
+        in a process of its own), and ``StateError`` when the server doesn't run or has no such file; lines go where
+        they went then.
+        """
+        path = self.config.access_log_file
+        if not self.config.access_log or path is None or path == "-" or isinstance(path, int):
+            raise StateError(f"access_log_file={path!r}: the server has no file of its own to open again")
+        if self._child is not None:
+            self._ask("reopen_access_log")
+            return
+        engine = self._engine
+        if engine is None or self._run.is_over or self._state is State.CREATED:
+            raise StateError(f"the server is {self._state.value}: it has no access log")
+        engine.reopen_access_log()
+
     def _on_service(self, make: Callable[[Service], Coroutine[Any, Any, T]], timeout: float | None = None) -> T:
         self._check_outside()
         self._running_loop()

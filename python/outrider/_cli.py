@@ -60,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_option(parser: argparse.ArgumentParser, spec: dataclasses.Field[Any]) -> None:
     flag = "--" + spec.name.replace("_", "-")
     shown = "" if spec.default in (None, "", ()) else f" (default: {spec.default})"
-    help_text = spec.metadata["help"] + shown
+    help_text = (spec.metadata["help"] + shown).replace("%", "%%")
     annotation = str(spec.type)
     if annotation == "bool":
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=spec.default, help=help_text)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from outrider._engine import check_headers, check_proxies
+from outrider._engine import check_access_format, check_headers, check_proxies, check_request_id
 from outrider._logs import LEVELS
 from outrider._stop import SECONDS_MAX
 from outrider._uvicorn_options import take_uvicorn_options
@@ -54,7 +54,19 @@ class Config:
     log_level: str | int | None = option(
         None, "level of the logger 'outrider' while the server runs", choices=LOG_LEVELS
     )
-    access_log: bool = option(True, "log each request to the logger 'outrider.access' at level info")
+    access_log: bool = option(True, "log each request: to the logger 'outrider.access' at level info, or to a file")
+    access_log_format: str | None = option(
+        None,
+        "common, combined, json, plain, or directives such as '%h \"%r\" %s %D'; by default plain for the logger, "
+        "combined for a file",
+    )
+    access_log_file: str | int | None = option(
+        None, "file that the access log is appended to instead of the logger; - for standard output"
+    )
+    request_id: str | None = option(
+        None, "header that gives each request an id, for example x-request-id; requests have none by default"
+    )
+    trust_request_id: bool = option(False, "keep a valid id that a request brings (from a proxy)")
     root_path: str = option("", "prefix that a proxy has taken off the path")
     trusted_proxies: str | Sequence[str] = option(
         "",
@@ -152,6 +164,7 @@ class Config:
             raise ValueError("output and process_restarts are for a server with isolation='process'")
         object.__setattr__(self, "headers", _checked_headers(self.headers))
         self._check_proxies()
+        _check_logs(self)
         if self.uds is not None and self.fd is not None:
             raise ValueError("uds and fd can't be used together: choose one place to listen on")
 
@@ -246,8 +259,29 @@ def _checked_headers(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str
     return checked
 
 
+def _check_logs(config: Config) -> None:
+    """Raises ``ValueError`` for logs that nobody would get."""
+    if not config.access_log:
+        for name in ("access_log_format", "access_log_file"):
+            if getattr(config, name) is not None:
+                raise ValueError(f"{name}={getattr(config, name)!r} is of no use with access_log=False")
+    if config.access_log_file == "":
+        raise ValueError("access_log_file='' is no file: give its path, '-' for standard output, or None")
+    if config.access_log_format is not None:
+        check_access_format(config.access_log_format)
+    if config.request_id is not None:
+        check_request_id(config.request_id)
+    elif config.trust_request_id:
+        raise ValueError("trust_request_id=True needs request_id: the header to trust, 'x-request-id' for example")
+
+
 def _check_tellable(config: Config) -> None:
     """Raises ``TypeError`` for options that can't be told to another process."""
+    if isinstance(config.access_log_file, int):
+        raise TypeError(
+            f"access_log_file={config.access_log_file!r} is a descriptor, which another process hasn't: with "
+            "isolation='process' give a path, or '-' for its output"
+        )
     if not isinstance(config.loop, str):
         raise TypeError(f"loop={config.loop!r} must be a name such as 'module:factory' with isolation='process'")
     if config.on_debug is not None:

@@ -33,12 +33,14 @@ _serving: contextvars.ContextVar[Handle | None] = contextvars.ContextVar("outrid
 
 
 class RequestRecord(NamedTuple):
-    """One request as ``Server.requests`` shows it; ``status`` is 0 when there was no response."""
+    """One request as ``Server.requests`` shows it; ``status`` is 0 when there was no response, ``request_id`` empty
+    without the option of that name."""
 
     method: str
     path: str
     status: int
     ms: float
+    request_id: str = ""
 
 
 class Run:
@@ -158,8 +160,23 @@ class Handle:
                 self._engine.bind_tcp(config.host, config.port, False)
         except OSError as error:
             raise bind_error(error) from error
+        self._open_logs()
         self._addresses = self._engine.addresses
         self._urls = self._engine.urls
+
+    def _open_logs(self) -> None:
+        config = self.config
+        if config.isolation == "process":
+            return  # which has its own
+        assert self._engine is not None
+        if config.request_id is not None:
+            self._engine.give_request_ids(config.request_id, config.trust_request_id)
+        if config.access_log_file is None:
+            return
+        try:
+            self._engine.open_access_log(config.access_log_file, config.access_log_format or "combined", logger.warning)
+        except OSError as error:
+            raise StartError(error.strerror or str(error)) from error
 
     def _fail(self, error: BaseException) -> BaseException:
         """Records that the start failed; returns what is to be raised."""

@@ -67,12 +67,11 @@ class Service:
             self._engine.close()
             raise
         self._engine.attach(loop, *self._application(self._app, self._lifespan, context))
-        if self._config.access_log and access_logger.isEnabledFor(logging.INFO):
-            self._engine.set_access_log(_log_access)
+        if self._config.access_log and self._config.access_log_file is None:
+            self._engine.log_access(self._config.access_log_format or "plain", access_logger, _log_access)
+        self._engine.on_refused(logger, logging.DEBUG, logger.debug)
         self._engine.on_held_up(HELD_UP_SECONDS, _log_held_up)
         self._engine.on_exhausted(logger.warning)
-        if self._config.proxy_protocol and logger.isEnabledFor(logging.DEBUG):
-            self._engine.on_refused(logger.debug)
         if self._config.stop_after > 0 or self._config.idle_timeout > 0:
             self.watch_exchanges()
         try:
@@ -230,6 +229,10 @@ class Service:
         # The two that leave the event loop are noted there already, unless they came in a task's first step.
         if not (isinstance(error, SystemExit | KeyboardInterrupt) and any(known is error for known in self._errors)):
             self._errors.append(error)
+        if self._config.request_id is not None:
+            note = f"during {request}"
+            if note not in getattr(error, "__notes__", ()):
+                error.add_note(note)
         if isinstance(error, asyncio.CancelledError):
             logger.warning("the application was cancelled during %s", request)
         else:
@@ -311,12 +314,8 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-def _log_access(*record: Any) -> None:
-    client, method, target, version, status, microseconds = record
-    name = "-" if not client else f"{client[0]}:{client[1]}" if client[1] else client[0]  # a proxy tells no port
-    access_logger.info(
-        '%s - "%s %s HTTP/%s" %s %.3f ms', name, method, target, version, status or "-", microseconds / 1000
-    )
+def _log_access(line: str, fields: dict[str, Any]) -> None:
+    access_logger.info(line, extra=fields)
 
 
 def _log_held_up(running: list[str]) -> None:

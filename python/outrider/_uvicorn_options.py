@@ -31,8 +31,8 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
 }
 
 
-# What uvicorn calls otherwise.
-_RENAMED = {"limit_max_requests": "stop_after", "limit_concurrency": "exchanges_max"}
+# What uvicorn calls otherwise; `accesslog` is gunicorn's, as is `access_log_format`, which is called the same here.
+_RENAMED = {"limit_max_requests": "stop_after", "limit_concurrency": "exchanges_max", "accesslog": "access_log_file"}
 
 
 # What uvicorn reads of a proxy's fields; others stay what the client wrote.
