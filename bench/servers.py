@@ -1,4 +1,5 @@
-"""The table of servers, each started the way its own documentation calls fastest: one worker, no access log.
+"""The table of servers, each started the way its own documentation calls fastest: one worker, no access log, but where
+that is what is measured.
 
 A keep-alive time or a request limit that would close connections in the middle of a measurement is set out of the way,
 as it is set for nginx; nothing else departs from the defaults.
@@ -28,30 +29,45 @@ class Target:
 @dataclass(frozen=True)
 class Server:
     name: str
-    face: str  # "asgi", "native", or "floor", which takes part in both
+    face: str  # "asgi", "native", "access-log", or "floor", which takes part in the first two
     command: Callable[[Target], list[str]]
     package: str = ""  # its distribution in the environment; "" for programs
     is_ours: bool = False
+    beyond: str = ""  # the server of the same run whose CPU time is to be taken off
 
 
 def _module(name: str, *arguments: str) -> list[str]:
     return [str(paths.VENV_PYTHON), "-m", name, *arguments]
 
 
-def _outrider(loop: str) -> Callable[[Target], list[str]]:
+def _outrider(loop: str, *logging: str) -> Callable[[Target], list[str]]:
     def command(target: Target) -> list[str]:
         return _module(
-            "outrider", target.app, "--host", "127.0.0.1", "--port", str(target.port), "--loop", loop, "--no-access-log"
-        )
+            "outrider", target.app, "--host", "127.0.0.1", "--port", str(target.port), "--loop", loop,
+            *(logging or ("--no-access-log",)),
+        )  # fmt: skip
 
     return command
 
 
-def _uvicorn(target: Target) -> list[str]:
-    return _module(
-        "uvicorn", target.app, "--host", "127.0.0.1", "--port", str(target.port), "--loop", "uvloop", "--http", "httptools",
-        "--no-access-log", "--log-level", "warning", "--timeout-keep-alive", str(KEEP_ALIVE_SECONDS),
-    )  # fmt: skip
+def _outrider_to_file(access_format: str) -> Callable[[Target], list[str]]:
+    def command(target: Target) -> list[str]:
+        file = paths.LOGS / "access.log"
+        file.unlink(missing_ok=True)
+        return _outrider("uvloop", "--access-log-file", str(file), "--access-log-format", access_format)(target)
+
+    return command
+
+
+def _uvicorn(*logging: str) -> Callable[[Target], list[str]]:
+    def command(target: Target) -> list[str]:
+        return _module(
+            "uvicorn", target.app, "--host", "127.0.0.1", "--port", str(target.port), "--loop", "uvloop",
+            "--http", "httptools", "--timeout-keep-alive", str(KEEP_ALIVE_SECONDS),
+            *(logging or ("--no-access-log", "--log-level", "warning")),
+        )  # fmt: skip
+
+    return command
 
 
 def _granian(target: Target) -> list[str]:
@@ -142,13 +158,30 @@ def client_request(port: int) -> bytes:
 SERVERS: tuple[Server, ...] = (
     Server("outrider (uvloop)", "asgi", _outrider("uvloop"), "outrider", is_ours=True),
     Server("outrider (asyncio)", "asgi", _outrider("asyncio"), "outrider", is_ours=True),
-    Server("uvicorn", "asgi", _uvicorn, "uvicorn"),
+    Server("uvicorn", "asgi", _uvicorn(), "uvicorn"),
     Server("granian", "asgi", _granian, "granian"),
     Server("peregrine", "asgi", _peregrine, "peregrine-server"),
     Server("freastal", "asgi", _freastal, "freastal"),
     Server("hypercorn", "asgi", _hypercorn, "hypercorn"),
     Server("outrider (C++)", "native", _cpp_hello, is_ours=True),
     Server("nginx", "native", _nginx),
+    Server("outrider", "access-log", _outrider("uvloop"), "outrider", is_ours=True),
+    Server(
+        "outrider, combined", "access-log", _outrider_to_file("combined"), "outrider", is_ours=True, beyond="outrider"
+    ),
+    Server("outrider, JSON", "access-log", _outrider_to_file("json"), "outrider", is_ours=True, beyond="outrider"),
+    Server(
+        "outrider, logging",
+        "access-log",
+        _outrider("uvloop", "--access-log"),
+        "outrider",
+        is_ours=True,
+        beyond="outrider",
+    ),
+    Server("uvicorn", "access-log", _uvicorn(), "uvicorn"),
+    Server(
+        "uvicorn, logging", "access-log", _uvicorn("--access-log", "--log-level", "info"), "uvicorn", beyond="uvicorn"
+    ),
     Server("floor", "floor", _floor),
 )
 

@@ -60,6 +60,7 @@ _NOTE = Column("note", lambda row: row["reason"])
 _THROUGHPUT = (
     _SERVER,
     Column("CPU µs per request", _number("cpu_us", 2)),
+    Column("of that the log", _number("beyond_us", 2)),
     Column("of uvicorn's", _number("ratio_to_uvicorn", 2)),
     Column("of the floor's", _number("ratio_to_floor", 2)),
     Column("rounds", _spread),

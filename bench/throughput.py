@@ -113,6 +113,19 @@ def _add_ratios(rows: list[Measurement]) -> None:
                     row[key] = _ratio(row, other)
 
 
+def _add_differences(rows: list[Measurement], servers: list[Server]) -> None:
+    """What a row costs beyond the server that it is compared with: the median of the differences within a round."""
+    beyond = {server.name: server.beyond for server in servers if server.beyond}
+    for row in rows:
+        for other in rows:
+            is_pair = beyond.get(row["server"]) == other["server"] and other["connections"] == row["connections"]
+            if is_pair and other["status"] == row["status"] == "ok":
+                pairs = zip(row["cpu_us_rounds"], other["cpu_us_rounds"])
+                differences = [mine - theirs for mine, theirs in pairs if mine and theirs]
+                if differences:
+                    row["beyond_us"] = statistics.median(differences)
+
+
 def _measure_workload(workload: Workload, plan: Plan) -> list[Measurement]:
     servers = selected(workload.servers, plan.only, has_floor=workload.has_floor)
     rounds: dict[tuple[str, int], list[Measurement | NotRun]] = {}
@@ -122,7 +135,9 @@ def _measure_workload(workload: Workload, plan: Plan) -> list[Measurement]:
             for connections, measurement in _round(server, workload, plan).items():
                 rounds.setdefault((server.name, connections), []).append(measurement)
     by_name = {server.name: server for server in servers}
-    return [_row(by_name[name], workload, connections, found) for (name, connections), found in rounds.items()]
+    found = [_row(by_name[name], workload, connections, found) for (name, connections), found in rounds.items()]
+    _add_differences(found, servers)
+    return found
 
 
 def run(workloads: tuple[Workload, ...], plan: Plan) -> list[Measurement]:

@@ -44,5 +44,10 @@ PARTS: dict[str, tuple[Workload, ...]] = {
     "pipelined": (
         replace(_HELLO, name="pipelined", title="Raw ASGI hello, 16 requests in flight on each connection", depth=16),
     ),
+    "access-log": (
+        replace(
+            _HELLO, name="access-log", title="Raw ASGI hello, with access logs", servers="access-log", has_floor=False
+        ),
+    ),
     "cpp": (replace(_HELLO, name="cpp", title="The C++ face: hello", app="", servers="native"),),
 }
