@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -313,7 +312,7 @@ def test_a_startup_that_hangs_fails_the_start_after_its_time() -> None:
     assert isinstance(app.raised, asyncio.CancelledError)
 
 
-def test_a_server_that_cannot_listen_shuts_its_application_down(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_application_whose_address_is_taken_is_not_started_up() -> None:
     events: list[str] = []
 
     async def lifespan(receive: Receive, send: Send) -> None:
@@ -322,7 +321,6 @@ def test_a_server_that_cannot_listen_shuts_its_application_down(caplog: pytest.L
         events.append((await receive())["type"])
         await send(ENDED)
 
-    caplog.set_level(logging.DEBUG, "outrider")
     with outrider.serve(Application(lifespan)) as first, pytest.raises(outrider.BindError):
         outrider.serve(Application(lifespan), port=first.port).start()
     assert events == ["lifespan.startup", "lifespan.shutdown"]  # the first's: a port is taken before the startup
