@@ -1,0 +1,589 @@
+"""The play of asgi_messages.cpp: what an application and its client do, read from the fuzzer's input.
+
+Each byte decides something; where the input ends, everything does. What the bridge accepted of each request is written
+down, and what its client got is compared with it. `world` is the module that the fuzzer makes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import world  # type: ignore[import-not-found]
+
+STEPS_MAX = 200
+DEPTH_MAX = 3
+ERROR_TEXT = b"Internal Server Error"
+START, BODY = "http.response.start", "http.response.body"
+
+# What a client says, in pieces that come one after the other.
+REQUESTS: list[list[bytes]] = [
+    [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"],
+    [b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"],
+    [b"GET /%FF%41?x HTTP/1.0\r\n\r\n"],
+    [b"get / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"],
+    [b"GET / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"],
+    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"],
+    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", b"llo"],
+    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", b"abc"],
+    [b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"0\r\n\r\n"],
+    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300\r\n\r\n" + b"x" * 200, b"y" * 100],
+    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n"],
+]
+STATUSES: list[Any] = [
+    200,
+    200,
+    200,
+    204,
+    304,
+    404,
+    500,
+    999,
+    100,
+    101,
+    199,
+    1000,
+    -1,
+    0,
+    2**70,
+    True,
+    "200",
+    2.5,
+    None,
+]
+STATUSES_VALID = 8
+NAMES: list[Any] = [
+    b"x-a",
+    b"content-length",
+    b"Content-Length",
+    b"transfer-encoding",
+    b"connection",
+    b"date",
+    b"server",
+    b"upgrade",
+    b"keep-alive",
+    b"trailer",
+    b"",
+    b"a b",
+    b":status",
+    b"x\r\ny",
+    "text",
+    None,
+]
+VALUES: list[Any] = [
+    b"",
+    b"0",
+    b"3",
+    b"4",
+    b"300",
+    b"close",
+    b"keep-alive",
+    b"chunked",
+    b"gzip",
+    b"a\r\nb: c",
+    b"\0",
+    "t",
+    7,
+]
+EXCEPTIONS: list[type[BaseException]] = [
+    LookupError,
+    OSError,
+    StopAsyncIteration,
+    asyncio.CancelledError,
+    GeneratorExit,
+    SystemExit,
+    KeyboardInterrupt,
+    BaseException,
+]
+
+
+class Disconnected(OSError):
+    """What send() raises when the client has gone."""
+
+
+class Refused(RuntimeError):
+    """What send() raises for a message that breaks the rules."""
+
+
+class Source:
+    """The input, taken from its front; zeros where it has ended."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._data)
+
+    def byte(self) -> int:
+        self._at += 1
+        return self._data[self._at - 1] if self._at <= len(self._data) else 0
+
+    def take(self, count: int) -> bytes:
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def one_of(self, choices: list[Any]) -> Any:
+        return choices[self.byte() % len(choices)]
+
+
+class Request:
+    """One call of the application, and what the bridge accepted of its response."""
+
+    def __init__(self, receive: Any, send: Any) -> None:
+        self.receive, self.send = receive, send
+        self.status: int | None = None
+        self.content = bytearray()
+        self.has_content = False  # a piece was accepted, so the head has left
+        self.is_complete = False
+        self.has_ended = False
+        self.swallows = False
+
+
+class Wicked:
+    """Runs something of the play's wherever code of the application's can run while a message is read."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+
+    def __iter__(self) -> Iterator[Any]:
+        self._run()
+        yield (b"x-w", b"1")
+        self._run()
+
+    def __hash__(self) -> int:
+        return hash("type")
+
+    def __eq__(self, other: object) -> bool:
+        self._run()
+        return False
+
+    def __repr__(self) -> str:
+        self._run()
+        return "Wicked"
+
+    def __bool__(self) -> bool:
+        self._run()
+        return True
+
+    def __int__(self) -> int:
+        self._run()
+        return 200
+
+    __index__ = __int__
+
+
+class Play:
+    def __init__(self, data: bytes) -> None:
+        self.source = Source(data)
+        self.requests: list[Request] = []
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.kept: list[Any] = []
+        self.later: list[bytes] = []
+        self.reported: list[BaseException] = []
+        self.steps = 0
+        self.depth = 0
+        self.is_quiet = True  # nothing was done that may cut a response short
+
+    # --- the client ------------------------------------------------------------------------------------------------
+
+    def client_acts(self) -> None:
+        source = self.source
+        match source.byte() % 12:
+            case 0 | 1 | 2 | 3 | 4:
+                pieces = source.one_of(REQUESTS)
+                world.client_send(pieces[0])
+                self.later += pieces[1:]
+            case 5 | 6:
+                if self.later:
+                    world.client_send(self.later.pop(0))
+            case 7:
+                world.client_send(source.take(source.byte()))
+            case 8:
+                world.client_allow(source.byte() * 4)
+            case 9:
+                world.client_allow(-1)
+            case 10:
+                self.is_quiet = False
+                source.one_of([world.client_end, world.client_reset, world.client_breaks])()
+            case _:
+                self.is_quiet = False
+                world.drain()
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    def wicked(self, request: Request) -> Wicked:
+        return Wicked(lambda: self.acts_at_once(request))
+
+    def acts_at_once(self, request: Request) -> None:
+        """Something that doesn't wait, from within anything."""
+        if self.depth >= DEPTH_MAX or not self.may_go_on():
+            return
+        self.depth += 1
+        try:
+            match self.source.byte() % 6:
+                case 0 | 1 | 2:
+                    self.sends(request)
+                case 3:
+                    self.client_acts()
+                case 4:
+                    self.kept.clear()
+                case _:
+                    raise LookupError("from within")
+        except Exception:
+            if self.source.byte() % 2:
+                raise
+        finally:
+            self.depth -= 1
+
+    def fields(self) -> tuple[list[Any], bool]:
+        source = self.source
+        fields: list[Any] = []
+        for _ in range(source.byte() % 4):
+            name, value = source.one_of(NAMES), source.one_of(VALUES)
+            fields.append((name, source.take(source.byte() % 16) if source.byte() % 8 == 0 else value))
+        return fields, all(type(name) is bytes and type(value) is bytes for name, value in fields)
+
+    def headers(self, request: Request) -> tuple[Any, bool]:
+        """Headers, and whether their types are right."""
+        fields, is_right = self.fields()
+        choice = self.source.byte() % 16
+        if choice < 6:
+            return fields, is_right
+        if choice < 10:
+            shapes = [tuple(map(list, fields)), (field for field in fields), map(iter, fields), tuple(fields)]
+            return shapes[choice % 4], is_right
+        if choice < 12:
+            return self.wicked(request), True
+        wrong = [None, "ab", b"ab", 5, [(b"a",)], [()], [5], [b"ab"], dict(fields), [*fields, fields]]
+        return self.source.one_of([*wrong, [*fields, self.wicked(request)], [*fields, (b"a", "b")]]), False
+
+    def message(self, request: Request) -> tuple[Any, tuple[Any, ...] | None]:
+        """A message, and what it says; None for one that must be refused whenever it comes."""
+        source = self.source
+        kind = source.byte() % 16
+        if kind < 6:
+            return self.start(request)
+        if kind < 13:
+            return self.body(request)
+        bogus = [None, [], {}, {"type": None}, {"type": "http.request"}, {"type": self.wicked(request)}]
+        return source.one_of([*bogus, {self.wicked(request): 1}]), None
+
+    def start(self, request: Request) -> tuple[Any, tuple[Any, ...] | None]:
+        source = self.source
+        index = source.byte() % len(STATUSES)
+        message: dict[Any, Any] = {"type": START, "status": STATUSES[index]}
+        is_right = index < STATUSES_VALID
+        if source.byte() % 2:
+            message["headers"], has_fields = self.headers(request)
+            is_right = is_right and has_fields
+        self.spoils(message, request)
+        return message, (START, STATUSES[index]) if is_right else None
+
+    def body(self, request: Request) -> tuple[Any, tuple[Any, ...] | None]:
+        source = self.source
+        content: Any = bytes([97 + len(self.requests) % 26]) * (source.byte() % 8)
+        message: dict[Any, Any] = {"type": "".join(["http.response", ".body"]), "body": content}
+        is_right = True
+        match source.byte() % 16:
+            case 0:
+                del message["body"]
+                content = b""
+            case 1:
+                message["body"] = bytearray(content)
+            case 2:
+                message["body"] = memoryview(content * 2)[::2]
+                content = (content * 2)[::2]
+            case 3:
+                content = message["body"] = b"z" * (source.byte() * 40)
+            case 4:
+                message["body"] = source.one_of([None, "text", 5, [b"a"], self.wicked(request)])
+                is_right = False
+        more = source.one_of([False, True, True, None])
+        if more is not None:
+            message["more_body"] = more
+        if source.byte() % 16 == 0:
+            message["more_body"] = source.one_of([0, 1, "false", None, self.wicked(request)])
+            is_right = False
+        self.spoils(message, request)
+        return message, (BODY, bytes(content), bool(more)) if is_right else None
+
+    def spoils(self, message: dict[Any, Any], request: Request) -> None:
+        """A key that nobody knows, and that says nothing; or one that runs something when others are looked up."""
+        match self.source.byte() % 16:
+            case 0:
+                message["x"] = message
+            case 1:
+                items = list(message.items())
+                message.clear()
+                message.update([(self.wicked(request), None), *items])
+
+    def sends(self, request: Request) -> Any:
+        """Sends a message; writes down that it was accepted."""
+        message, says = self.message(request)
+        awaitable = request.send(message)
+        if says is None:
+            holds(False, f"{type(message)} that must be refused was accepted")
+            return awaitable
+        holds(not request.is_complete, f"{says[0]} was accepted after the end")
+        if says[0] == START:
+            holds(request.status is None, "a second start was accepted")
+            request.status = says[1]
+        else:
+            holds(request.status is not None, "content without a start was accepted")
+            request.content += says[1]
+            request.has_content = True
+            request.is_complete = not says[2]
+        return awaitable
+
+    # --- the application ---------------------------------------------------------------------------------------------
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        request = Request(receive, send)
+        self.requests.append(request)
+        holds(scope["type"] == "http" and scope["method"] == scope["method"].upper(), "a scope is one")
+        request.swallows = self.source.byte() % 4 != 0
+        try:
+            await self.acts(request)
+        finally:
+            request.has_ended = True
+
+    def may_go_on(self) -> bool:
+        self.steps += 1
+        return bool(self.source) and self.steps < STEPS_MAX
+
+    async def acts(self, request: Request) -> None:
+        while self.may_go_on():
+            if self.source.byte() % 16 == 15:
+                return
+            try:
+                await self.act(request)
+            except (Exception, asyncio.CancelledError):
+                if not request.swallows:
+                    raise
+
+    async def act(self, request: Request) -> None:
+        choice = self.source.byte() % 32
+        if choice < 12:
+            await self.sends(request)
+        elif choice < 16:
+            self.kept.append(self.sends(request))
+        elif choice < 20:
+            check_received(await request.receive())
+        elif choice < 23:
+            self.spawn(self.source.one_of([self.receives, self.acts])(request))
+        elif choice == 23:
+            await asyncio.wait_for(request.receive(), 0)
+        elif choice == 24:
+            await asyncio.sleep(0)
+        elif choice < 29:
+            await self.meddles(request)
+        elif choice < 31:
+            self.client_acts()
+        else:
+            raise self.source.one_of(EXCEPTIONS)("out")
+
+    async def meddles(self, request: Request) -> None:
+        choice = self.source.byte() % 16
+        if choice < 5:
+            self.kept.append((request, request.receive()))
+        elif choice < 11:
+            await self.uses_what_is_kept()
+        elif choice < 15:
+            self.cancels()
+        else:
+            in_a_thread(request)
+
+    async def receives(self, request: Request) -> None:
+        check_received(await request.receive())
+
+    async def uses_what_is_kept(self) -> None:
+        if not self.kept:
+            return
+        kept = self.source.one_of(self.kept)
+        if not isinstance(kept, tuple):
+            await kept
+        elif self.source.byte() % 2:
+            self.sends(kept[0])
+        else:
+            check_received(await kept[1])
+
+    def spawn(self, coroutine: Any) -> None:
+        self.tasks.append(LOOP.create_task(coroutine))
+
+    def cancels(self) -> None:
+        task = self.source.one_of([asyncio.current_task(), *self.tasks])
+        if task is not None:
+            task.cancel()
+
+    # --- the whole ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        context = contextvars.copy_context()
+        world.begin(self.app, LOOP, context, self.on_exception, self.on_incomplete, as_coroutine, Disconnected, Refused)
+        for _ in range(8):
+            self.client_acts()
+            await turns(self.source.byte() % 4)
+        world.client_allow(-1)
+        await settle()
+        self.check_wire()
+        world.client_end()
+        await settle()
+        world.finish()
+        for _ in range(STEPS_MAX):
+            running = asyncio.all_tasks() - {asyncio.current_task()}
+            if not running:
+                break
+            self.source = Source(b"")
+            for task in running:
+                task.cancel()
+            await turns(2)
+        assert not asyncio.all_tasks() - {asyncio.current_task()}, "a task doesn't end"
+        assert len({id(error) for error in self.reported}) == len(self.reported), "an exception was reported twice"
+
+    def on_exception(self, line: str, error: BaseException) -> None:
+        holds(" " in line, "a request line is told")
+        self.reported.append(error)
+
+    def on_incomplete(self, line: str, has_started: bool) -> None:
+        pass
+
+    def check_wire(self) -> None:
+        responses = world.responses(self.is_quiet)
+        for request, response in zip(self.requests, responses, strict=False):
+            status, content, answers_head, ends_with_close = response
+            has_none = answers_head or request.status in (204, 304)
+            accepted = b"" if has_none else bytes(request.content)
+            was_sent = request.status is not None and (request.is_complete or request.has_content)
+            if was_sent and (request.is_complete or status == request.status):
+                assert status == request.status, f"{status} was sent for {request.status}"
+                # Where only the close ends it, nobody can see that it was cut.
+                is_cut = ends_with_close and not (self.is_quiet and request.is_complete)
+                assert content == accepted or (is_cut and accepted.startswith(content)), "other content was sent"
+            elif status == 500:
+                assert content == (b"" if answers_head else ERROR_TEXT)
+                assert request.has_ended, "an error was sent while the application was running"
+            else:
+                assert 400 <= status < 600, f"{status} was sent by nobody"
+        if not self.is_quiet:
+            return
+        for index, request in enumerate(self.requests):
+            if not request.is_complete:
+                break
+            assert index < len(responses), "a complete response wasn't sent"
+
+
+def holds(condition: object, words: str) -> None:
+    """What is raised within the application is its own affair, so a finding is kept."""
+    if not condition:
+        findings.append((words, traceback.format_stack()))
+
+
+def check_received(message: Any) -> None:
+    if message["type"] == "http.request":
+        holds(type(message["body"]) is bytes and type(message["more_body"]) is bool, "a request's message has types")
+        holds(message["body"] or not message["more_body"], "an empty message says nothing")
+    else:
+        holds(message == {"type": "http.disconnect"}, "there are two messages")
+
+
+def in_a_thread(request: Request) -> None:
+    """What another thread may not do."""
+    refused = []
+
+    def run() -> None:
+        for call in (request.receive, lambda: request.send({"type": START, "status": 200})):
+            try:
+                call()
+            except RuntimeError:
+                refused.append(call)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    holds(len(refused) == 2, "a call in another thread was accepted")
+
+
+async def as_coroutine(awaitable: Any) -> Any:
+    return await awaitable
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def settle() -> None:
+    """Until nothing happens any more, for there is nothing that time would change."""
+    quiet = 0
+    for _ in range(5000):
+        await asyncio.sleep(0)
+        quiet = 0 if LOOP._ready else quiet + 1  # type: ignore[attr-defined]
+        if quiet > 3:
+            return
+    raise AssertionError("the server doesn't come to rest")
+
+
+def on_loop_exception(loop: Any, context: dict[str, Any]) -> None:
+    if "never retrieved" not in context["message"]:
+        holds(False, repr(context))
+
+
+LOOP = asyncio.SelectorEventLoop()
+asyncio.set_event_loop(LOOP)
+LOOP.set_exception_handler(on_loop_exception)
+findings: list[Any] = []
+sys.unraisablehook = lambda information: holds(False, repr(information))
+kinds: list[type] = []  # those of receive and send
+
+
+async def notice_kinds(scope: Any, receive: Any, send: Any) -> None:
+    kinds[:] = [type(receive), type(send)]
+
+
+def alive() -> int:
+    """How many objects of the bridge's there are: each refers to its type."""
+    return sum(map(sys.getrefcount, kinds))
+
+
+def play(data: bytes) -> None:
+    main = LOOP.create_task(Play(data).run())
+    while not main.done():
+        try:
+            LOOP.run_until_complete(main)
+        except (SystemExit, KeyboardInterrupt):
+            if main.done():
+                raise
+    main.result()
+
+
+def run(data: bytes) -> None:
+    """Plays the input; raises when something doesn't hold."""
+    play(data)
+    gc.collect()
+    assert not findings, findings
+    assert alive() == AT_REST, f"{alive() - AT_REST} receive() or send() stay alive"
+
+
+def rest() -> int:
+    """Learns the types, and plays once, so that what is made once has been made."""
+    noticed = Play(b"")
+    noticed.app = notice_kinds  # type: ignore[method-assign, assignment]
+    LOOP.run_until_complete(noticed_run(noticed))
+    play(b"")
+    del noticed
+    gc.collect()
+    gc.freeze()
+    return alive()
+
+
+async def noticed_run(play: Play) -> None:
+    await play.run()
+
+
+AT_REST = rest()
