@@ -96,8 +96,13 @@ class World {
       const bool is_exchange = answered < application_.methods().size();
       const bool is_head = is_exchange && application_.methods()[answered] == "HEAD";
       std::optional<Response> response = take_response(bytes, is_head);
-      // A mistake within a head never became an exchange; it may have been a HEAD all the same.
-      if (!response && !is_exchange) response = take_response(bytes, true);
+      if (!response && !is_exchange) {
+        // A mistake within a head never became an exchange; it may have been a HEAD all the same.
+        std::string_view rest = bytes;
+        response = take_response(rest, true);
+        if (response && !rest.empty()) response.reset();  // no, it was cut
+        if (response) bytes = rest;
+      }
       if (!response) {
         check(!is_quiet || !client_.is_ended() || client_.was_reset(), "what is cut short is told by a reset");
         break;

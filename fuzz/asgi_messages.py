@@ -244,6 +244,8 @@ class Play:
     def fields(self) -> tuple[list[Any], bool]:
         source = self.source
         fields: list[Any] = []
+        if source.byte() % 2:
+            fields.append((b"content-length", b"%d" % (source.byte() % 8)))
         for _ in range(source.byte() % 4):
             name, value = source.one_of(NAMES), source.one_of(VALUES)
             fields.append((name, source.take(source.byte() % 16) if source.byte() % 8 == 0 else value))
@@ -470,7 +472,8 @@ class Play:
                 assert request.has_ended, "an error was sent while the application was running"
             else:
                 assert 400 <= status < 600, f"{status} was sent by nobody"
-        if not self.is_quiet:
+        # A response that is cut takes with it what its client hasn't read of those before.
+        if not self.is_quiet or any(it.has_content and it.has_ended and not it.is_complete for it in self.requests):
             return
         for index, request in enumerate(self.requests):
             if not request.is_complete:
