@@ -15,6 +15,9 @@ constexpr uint64_t kDiscardMax = 64 * 1024;
 // has so many times linger_timeout for it, 30 s by default; however fast it is.
 constexpr int kLingersMax = 15;
 
+// How often a connection that isn't read from is looked at. A peer that has gone costs its buffers for so long.
+constexpr std::chrono::milliseconds kLookAfter{1000};
+
 // From here on output isn't held back until the end of the pass.
 constexpr std::size_t kFlushNowBytes = 64 * 1024;
 
@@ -169,7 +172,11 @@ void Connection::adjust_reading() {
                        (is_in_body && exchange_->body().size() >= limits.body_buffer_bytes_max);
   if (is_reading_ != is_full) return;
   is_reading_ = !is_full;
-  if (is_full) return stream_->stop_reading();
+  if (is_full) {
+    stream_->stop_reading();
+    if (phase_ == Phase::Active) set_deadline();
+    return;
+  }
   stream_->start_reading();
   service_.loop.need_pass();
 }
@@ -413,6 +420,8 @@ void Connection::set_deadline() {
     delay = limits.linger_timeout;
   } else if (phase_ == Phase::Discarding || (phase_ == Phase::Active && exchange_->wants_body())) {
     delay = std::chrono::milliseconds(exchange_->pace().left_ms(service_.loop.now_ms()));
+  } else if (phase_ == Phase::Active && !is_reading_ && !peer_ended_) {
+    delay = kLookAfter;
   }
   service_.deadlines.set(*this, static_cast<uint64_t>(delay.count()));
 }
@@ -423,12 +432,21 @@ void Connection::on_deadline() {
     case Phase::Receiving:
       return on_head_timeout();
     case Phase::Active:
+      if (!exchange_->wants_body()) return look_for_peer();
+      [[fallthrough]];
     case Phase::Discarding:
       if (!exchange_->pace().is_too_slow(service_.loop.now_ms())) return set_deadline();
       return refuse({Fault::BodyTimeout}, http::Disconnect::Timeout);
     default:
       return close();
   }
+}
+
+// Its buffers are full, so nobody reads and would hear of a reset: the handler would go on, and the memory stay, for
+// as long as the application likes.
+void Connection::look_for_peer() {
+  if (!is_reading_ && stream_->is_peer_gone()) return on_error(0);
+  set_deadline();
 }
 
 void Connection::on_write_stalled() {

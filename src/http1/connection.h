@@ -114,6 +114,7 @@ class Connection final : public http::ServedConnection,
   void after_flush();
   void adjust_reading();
   void set_deadline();
+  void look_for_peer();
   void on_write_stalled();
   void on_request_timeout();
   void on_head_timeout();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/socket_stream.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -71,6 +72,12 @@ void SocketStream::start_reading() {
 }
 
 void SocketStream::stop_reading() { uv_read_stop(&socket_->stream); }
+
+// libuv doesn't watch a socket that is neither read nor written, not even for errors.
+bool SocketStream::is_peer_gone() const {
+  pollfd entry{fd_, 0, 0};
+  return ::poll(&entry, 1, 0) == 1 && (entry.revents & (POLLERR | POLLHUP)) != 0;
+}
 
 void SocketStream::alloc_cb(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
   auto* socket = static_cast<Socket*>(handle->data);

@@ -23,6 +23,7 @@ class SocketStream final : public Stream {
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
   void start_reading() override;
   void stop_reading() override;
+  bool is_peer_gone() const override;
   std::ptrdiff_t try_write(std::span<const std::string_view> pieces) override;
   std::ptrdiff_t try_send_file(const FilePart& part) override;
   void write(std::span<const std::string_view> pieces) override;

@@ -50,6 +50,8 @@ class Stream {
   /// Reading is off at first.
   virtual void start_reading() = 0;
   virtual void stop_reading() = 0;
+  /// The peer has broken the connection off: for somebody who doesn't read, whom no callback may tell.
+  virtual bool is_peer_gone() const = 0;
 
   /// The most pieces that one try_write() takes.
   static constexpr std::size_t kPiecesMax = 64;

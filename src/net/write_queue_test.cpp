@@ -24,6 +24,7 @@ class SlowStream final : public Stream {
   void set_handler(StreamHandler*) override {}
   void start_reading() override {}
   void stop_reading() override {}
+  bool is_peer_gone() const override { return is_broken; }
   std::ptrdiff_t try_write(std::span<const std::string_view> pieces) override {
     REQUIRE(pieces.size() <= kPiecesMax);
     REQUIRE(held_.empty());

@@ -78,6 +78,7 @@ class MemoryStream final : public net::Stream {
   void set_handler(net::StreamHandler* handler) override { handler_ = handler; }
   void start_reading() override;
   void stop_reading() override { is_reading_ = false; }
+  bool is_peer_gone() const override { return client_ == nullptr || client_->error_ != 0; }
   std::ptrdiff_t try_write(std::span<const std::string_view> pieces) override;
   void write(std::span<const std::string_view> pieces) override;
   std::size_t unwritten() const override;

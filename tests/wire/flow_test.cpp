@@ -216,6 +216,41 @@ TEST_CASE("a response streams in step with the client that takes it") {
         1'000'000 + std::string("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").size());
 }
 
+TEST_CASE("a client that goes while nobody reads, because its body or its requests fill the buffers, is noticed") {
+  const std::string later = "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: ";
+  const std::string unread_body = later + "9000000\r\n\r\n" + std::string(3'000'000, 'b');
+  const std::string unread_requests = later + "0\r\n\r\n" + std::string(3'000'000, 'G');
+  for (const Transport transport : {Transport::Memory, Transport::Tcp, Transport::Unix}) {
+    for (const std::string& sent : {unread_body, unread_requests}) {
+      Server over(Limits(), transport);
+      Client& client = over.connect();
+      client.send(sent);
+      CHECK(over.run_until([&] { return over.application().count() == 1; }));
+      over.settle();
+      Recorded& exchange = over.application().last();
+      CHECK(exchange.is_open());
+      client.reset();
+      CHECK(over.run_until([&] { return !exchange.is_open(); }));
+      CHECK(exchange.reason == http::Disconnect::PeerClosed);
+      CHECK(over.engine().connection_count() == 0);
+    }
+  }
+}
+
+TEST_CASE("a client that waits while nobody reads is waited for") {
+  Server over(Limits(), Transport::Tcp);
+  Client& client = over.connect();
+  client.send("POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n" + std::string(3'000'000, 'b'));
+  CHECK(over.run_until([&] { return over.application().count() == 1; }));
+  Recorded& exchange = over.application().last();
+  const auto looked_twice = std::chrono::steady_clock::now() + std::chrono::milliseconds(2500);
+  CHECK(over.run_until([&] { return std::chrono::steady_clock::now() > looked_twice; }));
+  CHECK(exchange.is_open());
+  exchange.on_complete = [](Recorded& done) { done.respond(200, std::to_string(done.body.size())); };
+  exchange.read();
+  CHECK(over.run_until([&] { return client.received().ends_with("\r\n\r\n3000000"); }));
+}
+
 TEST_CASE("an upload and a download on one connection don't wait for each other") {
   FlowServer server;
   for (const Transport transport : {Transport::Memory, Transport::Tcp, Transport::Unix}) {
