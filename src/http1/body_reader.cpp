@@ -54,6 +54,10 @@ Result<bool, ProtocolError> BodyReader::begin(const http::RequestHead& head) {
   return true;
 }
 
+void BodyReader::recycle() {
+  if (trailers_.storage().capacity() > 0) trailers_.recycle();
+}
+
 Result<BodyReader::Progress, ProtocolError> BodyReader::feed(std::string_view bytes) {
   switch (state_) {
     case State::Length:

@@ -32,6 +32,9 @@ class BodyReader {
   /// Starts the body of that head. An error when it is known from the start to be too large.
   Result<bool, ProtocolError> begin(const http::RequestHead& head);
 
+  /// Forgets the trailers, and gives large storage back: a pooled reader is to hold none.
+  void recycle();
+
   /// Takes more input; call again with the rest as long as something was consumed and the body isn't complete.
   Result<Progress, ProtocolError> feed(std::string_view bytes);
 

@@ -290,6 +290,19 @@ TEST_CASE("a trailer section is limited in bytes and fields") {
   expect_fault("0\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n", Fault::TooManyFields, limits);
 }
 
+TEST_CASE("a reader that waits for its next use holds no trailers") {
+  const Limits limits;
+  http::RequestHead head;
+  BodyReader reader(limits);
+  Verdict verdict;
+  REQUIRE(reader.begin(parse_head(kChunked, head, limits)));
+  feed(reader, "0\r\nLong: " + std::string(60'000, 'x') + "\r\n\r\n", verdict);
+  REQUIRE(reader.trailers().field_count() == 1);
+  reader.recycle();
+  CHECK(reader.trailers().field_count() == 0);
+  CHECK(reader.trailers().at({}).data() == nullptr);  // the storage itself is gone
+}
+
 TEST_CASE("a reader that is used again knows nothing of the request before") {
   const Limits limits;
   http::RequestHead head;

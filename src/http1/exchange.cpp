@@ -29,6 +29,7 @@ void Exchange::recycle() {
   handler_ = nullptr;
   head_.recycle();
   origin_.reset();
+  reader_.recycle();
   body_.recycle(kKeepBodyBytes);
   writer_.reset();
   request_state_ = RequestState::Head;
