@@ -38,28 +38,10 @@ namespace {
   throw nb::python_error();
 }
 
-// ValueError for an option that can't be used.
-template <class Check>
-void check_option(Check check) {
-  try {
-    check();
-  } catch (const Error& error) {
-    throw nb::value_error(error.what());
-  }
-}
-
 nb::object to_object(const net::Address& address) {
   PyObject* object = address_object(address);
   if (object == nullptr) throw nb::python_error();
   return nb::steal(object);
-}
-
-http::ProxyRules proxy_rules(const std::vector<std::string>& trusted, const std::vector<std::string>& fields) {
-  try {
-    return {net::TrustedProxies::parse(trusted), http::ForwardedFields::parse(fields)};
-  } catch (const Error& error) {
-    throw nb::value_error(error.what());
-  }
 }
 
 struct Release {
@@ -405,29 +387,6 @@ class PyEngine {
   std::unique_ptr<HostLoop> host_;
 };
 
-// Of options, before there is an engine.
-void bind_checks(nb::module_& module) {
-  module.def(
-      "check_headers", [](nb::handle headers) { (void)default_fields(headers); }, nb::arg("headers"),
-      nb::sig("def check_headers(headers: tuple[tuple[str, str], ...]) -> None"),
-      "Raises ValueError for a header that no response could have.");
-  module.def(
-      "check_proxies",
-      [](const std::vector<std::string>& proxies, const std::vector<std::string>& fields) {
-        proxy_rules(proxies, fields);
-      },
-      nb::arg("proxies"), nb::arg("fields"),
-      nb::sig("def check_proxies(proxies: list[str], fields: list[str]) -> None"),
-      "Raises ValueError for the first that is no network, or no field that tells a request's origin.");
-  module.def(
-      "check_access_format",
-      [](const std::string& format) { check_option([&] { server::AccessFormat compiled(format); }); },
-      nb::arg("format"), "Raises ValueError for a format of the access log that can't be used, and says why.");
-  module.def(
-      "check_request_id", [](const std::string& name) { check_option([&] { http::request_id_field(name); }); },
-      nb::arg("name"), "Raises ValueError for a name of a header field that can't have request ids, and says why.");
-}
-
 // What has to do with logs.
 void bind_logs(nb::class_<PyEngine>& engine) {
   engine
@@ -448,7 +407,6 @@ void bind_logs(nb::class_<PyEngine>& engine) {
 }  // namespace
 
 void bind_engine(nb::module_& module) {
-  bind_checks(module);
   nb::class_<PyEngine> type(
       module, "Engine",
       "One engine: its sockets, then (attached) its connections on a host event loop. Internal: use\n"

@@ -8,7 +8,5 @@
 namespace outrider::python {
 
 void bind_engine(nanobind::module_& module);
-/// What Config asks before there is an Engine.
-void bind_checks(nanobind::module_& module);
 
 }  // namespace outrider::python

@@ -6,6 +6,7 @@
 #include "callables.h"
 #include "engine_binding.h"
 #include "names.h"
+#include "options.h"
 #include "polite_poll.h"
 
 NB_MODULE(_engine, module) {

@@ -2,8 +2,12 @@
 #include "options.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <string>
+
+#include "http/request_id.h"
+#include "server/access_format.h"
 
 namespace nb = nanobind;
 
@@ -58,6 +62,34 @@ http1::DefaultFields default_fields(nb::handle headers) {
     throw nb::value_error((text + std::string(http::sentence(fault))).c_str());
   }
   return fields;
+}
+
+http::ProxyRules proxy_rules(const std::vector<std::string>& trusted, const std::vector<std::string>& fields) {
+  http::ProxyRules rules;
+  check_option([&] { rules = {net::TrustedProxies::parse(trusted), http::ForwardedFields::parse(fields)}; });
+  return rules;
+}
+
+void bind_checks(nb::module_& module) {
+  module.def(
+      "check_headers", [](nb::handle headers) { (void)default_fields(headers); }, nb::arg("headers"),
+      nb::sig("def check_headers(headers: tuple[tuple[str, str], ...]) -> None"),
+      "Raises ValueError for a header that no response could have.");
+  module.def(
+      "check_proxies",
+      [](const std::vector<std::string>& proxies, const std::vector<std::string>& fields) {
+        proxy_rules(proxies, fields);
+      },
+      nb::arg("proxies"), nb::arg("fields"),
+      nb::sig("def check_proxies(proxies: list[str], fields: list[str]) -> None"),
+      "Raises ValueError for the first that is no network, or no field that tells a request's origin.");
+  module.def(
+      "check_access_format",
+      [](const std::string& format) { check_option([&] { server::AccessFormat compiled(format); }); },
+      nb::arg("format"), "Raises ValueError for a format of the access log that can't be used, and says why.");
+  module.def(
+      "check_request_id", [](const std::string& name) { check_option([&] { http::request_id_field(name); }); },
+      nb::arg("name"), "Raises ValueError for a name of a header field that can't have request ids, and says why.");
 }
 
 }  // namespace outrider::python

@@ -8,8 +8,12 @@
 #include <nanobind/nanobind.h>
 
 #include <chrono>
+#include <string>
+#include <vector>
 
+#include "http/forwarded.h"
 #include "http1/default_fields.h"
+#include "outrider/error.h"
 #include "outrider/limits.h"
 
 namespace outrider::python {
@@ -21,5 +25,21 @@ Limits limits_of(const nanobind::dict& values);
 
 /// Pairs of str. Raises ValueError for one that no response could have.
 http1::DefaultFields default_fields(nanobind::handle headers);
+
+/// Whom to believe, and what. Raises ValueError for the first that is no network or no such field.
+http::ProxyRules proxy_rules(const std::vector<std::string>& trusted, const std::vector<std::string>& fields);
+
+/// Calls `check()`; raises ValueError for an outrider::Error.
+template <class Check>
+void check_option(Check check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    throw nanobind::value_error(error.what());
+  }
+}
+
+/// Adds the functions that check options, before there is an engine.
+void bind_checks(nanobind::module_& module);
 
 }  // namespace outrider::python

@@ -76,11 +76,6 @@ class Engine:
     def listen(self, backlog: int) -> None:
         """Starts accepting. Raises OSError."""
 
-    def set_access_log(self, callback: object) -> None:
-        """
-        Calls callback(client, method, target, http_version, status, microseconds) after each exchange.
-        """
-
     def drain(self, grace: float, disconnect: float, cancel: float, streams_have_grace: bool, done: object) -> None:
         """
         Stops in stages; done(completed, disconnected, cancelled, aborted, held_up) is called once.
@@ -102,11 +97,6 @@ class Engine:
         Calls callback(text) when there is nothing left to accept connections with.
         """
 
-    def on_refused(self, callback: object) -> None:
-        """
-        Calls callback(text) for each connection closed for its PROXY header, or for being no trusted proxy's.
-        """
-
     def on_held_up(self, after: float, callback: object) -> None:
         """Calls callback(running) when a drain has lasted for `after` seconds."""
 
@@ -119,8 +109,10 @@ class Engine:
         """The application's tasks that are still running."""
 
     @property
-    def records(self) -> list[tuple[str, str, int, float]]:
-        """The last exchanges: (method, target, status, milliseconds)."""
+    def records(self) -> list[tuple[str, str, int, float, str]]:
+        """
+        The last exchanges: (method, target, status, milliseconds, request id).
+        """
 
     @property
     def connection_count(self) -> int:
@@ -137,12 +129,48 @@ class Engine:
     def close(self) -> None:
         """Ends everything at once. Idempotent."""
 
+    def log_access(self, format: str, logger: object, callback: object) -> None:
+        """
+        Calls callback(line, fields) after each exchange while the logger takes records of level info.
+        """
+
+    def open_access_log(self, where: int | str, format: str, trouble: object) -> None:
+        """
+        Opens the file (or takes the descriptor) that the engine writes its access log to once it is attached;
+        trouble(message) is called when it can't. Raises OSError.
+        """
+
+    def reopen_access_log(self) -> None:
+        """
+        Opens the access log's file by its path again. Raises OSError. From any thread.
+        """
+
+    def give_request_ids(self, name: str, trusts_peer: bool) -> None:
+        """
+        Gives each request an id in the header field of that name. Before attach().
+        """
+
+    def on_refused(self, logger: object, level: int, callback: object) -> None:
+        """
+        Calls callback(text) for each request that the engine refuses, while the logger takes that level.
+        """
+
 def check_headers(headers: tuple[tuple[str, str], ...]) -> None:
     """Raises ValueError for a header that no response could have."""
 
 def check_proxies(proxies: list[str], fields: list[str]) -> None:
     """
     Raises ValueError for the first that is no network, or no field that tells a request's origin.
+    """
+
+def check_access_format(format: str) -> None:
+    """
+    Raises ValueError for a format of the access log that can't be used, and says why.
+    """
+
+def check_request_id(name: str) -> None:
+    """
+    Raises ValueError for a name of a header field that can't have request ids, and says why.
     """
 
 class Poller:

@@ -251,6 +251,7 @@ void Connection::report_end(int status) {
                                      .stop_stage = stop_stage_,
                                      .connection = this,
                                      .application = application_,
+                                     .origin = exchange_->origin(),
                                      .request = &head,
                                      .response = exchange_.get(),
                                      .request_id = exchange_->request_id().value,

@@ -37,7 +37,9 @@ class ProxiedStream final : public Stream, private StreamHandler, private loop::
   void set_handler(StreamHandler* handler) override;
   void start_reading() override;
   void stop_reading() override;
+  bool is_peer_gone() const override { return below_->is_peer_gone(); }
   std::ptrdiff_t try_write(std::span<const std::string_view> pieces) override { return below_->try_write(pieces); }
+  std::ptrdiff_t try_send_file(const FilePart& part) override { return below_->try_send_file(part); }
   void write(std::span<const std::string_view> pieces) override { below_->write(pieces); }
   std::size_t unwritten() const override { return below_->unwritten(); }
   void shut_write() override { below_->shut_write(); }

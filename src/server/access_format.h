@@ -22,7 +22,7 @@ namespace outrider::server {
 struct AccessEntry {
   const http::ExchangeRecord& record;  // with its request, response and connection
   int64_t began_us;                    // when its head was there: microseconds since 1970
-  std::optional<http::PeerName> told;  // who asked, as trusted proxies say
+  std::optional<http::PeerName> told = {};  // who asked, as trusted proxies say
 
   /// Who asked: the one place that decides it.
   const http::PeerName& client() const { return told ? *told : record.connection->peer_name(); }

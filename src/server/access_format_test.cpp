@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "http/exchange.h"
+#include "http/origin.h"
 #include "http/request_head.h"
 #include "outrider/error.h"
 
@@ -60,7 +61,9 @@ struct Sample final : http::Connection, http::SentHead {
   std::string line(std::string_view format) {
     AccessFormat compiled(format);
     Buffer out;
-    compiled.append({record, began_us}, out);
+    AccessEntry entry = entry_of(record);
+    entry.began_us = began_us;
+    compiled.append(entry, out);
     return std::string(out.view());
   }
 
@@ -91,6 +94,19 @@ TEST_CASE("the named formats") {
         "\"target\":\"/a%20b?c=d\",\"protocol\":\"HTTP/1.1\",\"host\":\"example.com\",\"status\":200,"
         "\"complete\":true,\"bytes\":5,\"duration_us\":1234567,\"user_agent\":\"curl/8\",\"referer\":\"http://a/\","
         "\"request_id\":\"abc\"}");
+}
+
+TEST_CASE("the client is whom trusted proxies name, if they do") {
+  Sample sample;
+  http::Origin origin;
+  origin.client = net::Address::resolve("203.0.113.9", 0)[0];
+  sample.record.origin = &origin;
+  CHECK(sample.line("common").starts_with("203.0.113.9 - - "));
+  CHECK(sample.line("plain").starts_with("203.0.113.9 - \"GET "));  // no port was told
+  CHECK(sample.line("json").find("\"client\":\"203.0.113.9\",\"client_port\":null") != std::string::npos);
+  CHECK(sample.line("%h %{remote}p") == "203.0.113.9 -");
+  origin.client = {};
+  CHECK(sample.line("common").starts_with("- - - "));
 }
 
 TEST_CASE("what is missing is a dash, and null in JSON") {

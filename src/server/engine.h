@@ -101,8 +101,8 @@ class Engine final : private http::ConnectionObserver {
   void on_exhausted(std::function<void(int code)> callback) { on_exhausted_ = std::move(callback); }
   /// A line for every exchange that ended; none by default.
   void set_access_log(std::unique_ptr<AccessLog> access_log) { access_log_ = std::move(access_log); }
-  /// Called when a peer's mistake ends its connection, or it is closed because it is none of a trusted proxy or doesn't
-  /// begin with a PROXY header; `describe()` makes the line for the log.
+  /// Called when a peer's mistake ends its connection, or it is closed because it is none of a trusted proxy or
+  /// doesn't begin with a PROXY header; `describe()` makes the line for the log.
   using OnRefused = std::function<void(const std::function<std::string()>& describe)>;
   void on_refused(OnRefused callback) { on_refused_ = std::move(callback); }
   /// Called with every exchange that ended; none by default.

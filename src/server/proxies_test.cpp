@@ -67,6 +67,7 @@ TEST_CASE("a C++ server takes PROXY headers, and says at level debug whom it clo
   std::mutex mutex;
   std::vector<std::string> lines;
   Config config{.trusted_proxies = {"127.0.0.1"}, .proxy_protocol = true};
+  config.log_level = LogLevel::Debug;
   config.log = [&](LogLevel level, std::string_view line) {
     const std::lock_guard lock(mutex);
     if (level == LogLevel::Debug) lines.emplace_back(line);

@@ -22,9 +22,7 @@ struct LoggingServer : Server {
     add_routes(application());
     const auto write = [this](std::string_view line) { lines.emplace_back(line); };
     engine().set_access_log(std::make_unique<server::AccessLog>(loop(), server::AccessFormat(format), write));
-    engine().on_refused([this](http::ServedConnection& connection, int status, std::string_view sentence) {
-      refusals.push_back(server::describe_refusal(connection, status, sentence));
-    });
+    engine().on_refused([this](const auto& describe) { refusals.push_back(describe()); });
   }
   /// Sends on a new connection, and returns the line.
   std::string line_of(const std::string& bytes) {

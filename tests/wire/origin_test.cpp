@@ -29,7 +29,7 @@ struct ProxiedServer : Server {
       : Server(limits) {
     add_routes(application());
     engine().trust({net::TrustedProxies::parse(trusted), http::ForwardedFields::parse(kAll)}, header);
-    engine().on_refused([this](const std::string& text) { refused.push_back(text); });
+    engine().on_refused([this](const auto& describe) { refused.push_back(describe()); });
     engine().on_record(
         [this](const http::ExchangeRecord& record) { logged.push_back(record.client_address().to_string()); });
   }
