@@ -120,11 +120,8 @@ std::optional<net::FilePart> open_path(PyObject* message) {
   PyObject* encoded = nullptr;
   if (PyUnicode_FSConverter(path.get(), &encoded) == 0) return std::nullopt;
   const PyRef bytes = PyRef::steal(encoded);
-  if (!view(encoded).starts_with('/')) {
-    refuse(PyExc_ValueError, "'path' of 'http.response.pathsend' must be absolute, not %.200R", path.get());
-    return std::nullopt;
-  }
-  // Not to wait for who writes to a named pipe.
+  // ASGI wants it absolute, but frameworks pass on what their application gave them, and that is from the working
+  // directory often enough. O_NONBLOCK: not to wait for who writes to a named pipe.
   const int fd = ::open(PyBytes_AS_STRING(encoded), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path.get());

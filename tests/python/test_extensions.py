@@ -67,6 +67,13 @@ def test_a_path_is_sent_as_the_whole_body(file: Path) -> None:
     assert not app.errors
 
 
+def test_a_relative_path_is_one_from_the_working_directory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(file.parent)
+    app = Sends(OK, {"type": "http.response.pathsend", "path": file.name})
+    assert ask(app).partition(b"\r\n\r\n")[2] == file.read_bytes()
+    assert not app.errors
+
+
 def test_a_path_is_not_sent_in_answer_to_head(file: Path) -> None:
     app = Sends(OK, {"type": "http.response.pathsend", "path": str(file)})
     answer = ask(app, "HEAD / HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -77,7 +84,7 @@ def test_a_path_is_not_sent_in_answer_to_head(file: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "error"),
     [
-        ("no/such/file", ValueError),
+        ("no/such/file", FileNotFoundError),
         ("/no/such/file", FileNotFoundError),
         ("/", IsADirectoryError),
         ("/dev/null", OSError),
