@@ -134,6 +134,7 @@ std::unique_ptr<World> world;
 
 PyObject* begin(PyObject*, PyObject* arguments) {
   python::AsgiApplication::Options options{};
+  options.on_debug = Py_None;
   if (!PyArg_ParseTuple(arguments, "OOOOOOOO", &options.app, &options.loop, &options.context, &options.on_exception,
                         &options.on_incomplete, &options.as_coroutine, &options.disconnected_error,
                         &options.protocol_error)) {

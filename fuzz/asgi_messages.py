@@ -20,7 +20,17 @@ import world  # type: ignore[import-not-found]
 STEPS_MAX = 200
 DEPTH_MAX = 3
 ERROR_TEXT = b"Internal Server Error"
-START, BODY = "http.response.start", "http.response.body"
+START, BODY, TRAILERS, HINT = (
+    "http.response.start",
+    "http.response.body",
+    "http.response.trailers",
+    "http.response.early_hint",
+)
+# A file to be sent: this one.
+FILE = open(__file__, "rb", buffering=0)  # noqa: SIM115: it stays open
+FILE_CONTENT = FILE.read(3000)
+LINKS: list[Any] = [[b"</a>"], (b"</a>", b"<b>"), [], [b"a\r\nb"], [1], b"</a>", "text", None]
+LINKS_VALID = 3
 
 # What a client says, in pieces that come one after the other.
 REQUESTS: list[list[bytes]] = [
@@ -140,6 +150,8 @@ class Request:
         self.status: int | None = None
         self.content = bytearray()
         self.has_content = False  # a piece was accepted, so the head has left
+        self.has_trailers = False  # they are to come
+        self.is_content_complete = False
         self.is_complete = False
         self.has_ended = False
         self.swallows = False
@@ -271,8 +283,10 @@ class Play:
         kind = source.byte() % 16
         if kind < 6:
             return self.start(request)
-        if kind < 13:
+        if kind < 12:
             return self.body(request)
+        if kind < 14:
+            return self.extension(request)
         bogus = [None, [], {}, {"type": None}, {"type": "http.request"}, {"type": self.wicked(request)}]
         return source.one_of([*bogus, {self.wicked(request): 1}]), None
 
@@ -281,11 +295,48 @@ class Play:
         index = source.byte() % len(STATUSES)
         message: dict[Any, Any] = {"type": START, "status": STATUSES[index]}
         is_right = index < STATUSES_VALID
+        trailers = source.byte() % 8 == 7
+        if trailers:
+            message["trailers"] = True
         if source.byte() % 2:
             message["headers"], has_fields = self.headers(request)
             is_right = is_right and has_fields
         self.spoils(message, request)
-        return message, (START, STATUSES[index]) if is_right else None
+        return message, (START, STATUSES[index], trailers) if is_right else None
+
+    def extension(self, request: Request) -> tuple[Any, tuple[Any, ...] | None]:
+        source = self.source
+        match source.byte() % 8:
+            case 0:
+                index = source.byte() % len(LINKS)
+                return {"type": HINT, "links": LINKS[index]}, (HINT,) if index < LINKS_VALID else None
+            case 1 | 2 | 3 | 4:
+                fields, is_right = self.headers(request)
+                more = source.byte() % 4 == 0
+                message = {"type": TRAILERS, "headers": fields, "more_trailers": more}
+                return message, (TRAILERS, more) if is_right else None
+            case 5:
+                path = source.one_of([__file__, __file__, "/", "/no/such/file", "a\0b", None])
+                with open(__file__, "rb") as file:
+                    says = (BODY, file.read(), False) if path == __file__ else None
+                return {"type": "http.response.pathsend", "path": path}, says
+            case 6:
+                return self.part_of_a_file()
+            case _:
+                return {"type": "http.response.debug", "info": {}}, None  # isn't offered
+
+    def part_of_a_file(self) -> tuple[Any, tuple[Any, ...] | None]:
+        source = self.source
+        begin, count = source.byte() * 4, source.byte() * 4
+        more = bool(source.byte() % 2)
+        message = {"type": "http.response.zerocopysend", "file": FILE, "offset": begin, "count": count}
+        message["more_body"] = more
+        is_right = True
+        if source.byte() % 4 == 0:
+            key = source.one_of(["file", "offset", "count", "more_body"])
+            message[key] = source.one_of([-1, 2**70, "text", b"x", 1.5])
+            is_right = False
+        return message, (BODY, FILE_CONTENT[begin : begin + count], more) if is_right else None
 
     def body(self, request: Request) -> tuple[Any, tuple[Any, ...] | None]:
         source = self.source
@@ -335,12 +386,19 @@ class Play:
         holds(not request.is_complete, f"{says[0]} was accepted after the end")
         if says[0] == START:
             holds(request.status is None, "a second start was accepted")
-            request.status = says[1]
+            request.status, request.has_trailers = says[1], says[2]
+        elif says[0] == HINT:
+            holds(request.status is None, "a hint behind the start was accepted")
+        elif says[0] == TRAILERS:
+            holds(request.has_trailers and request.is_content_complete, "trailers were accepted out of order")
+            request.is_complete = not says[1]
         else:
             holds(request.status is not None, "content without a start was accepted")
+            holds(not request.is_content_complete, "content was accepted behind the last")
             request.content += says[1]
             request.has_content = True
-            request.is_complete = not says[2]
+            request.is_content_complete = not says[2]
+            request.is_complete = request.is_content_complete and not request.has_trailers
         return awaitable
 
     # --- the application ---------------------------------------------------------------------------------------------
