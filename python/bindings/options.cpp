@@ -29,16 +29,24 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 Limits limits_of(const nb::dict& values) {
   Limits limits;
+  nb::dict unknown = nb::borrow<nb::dict>(values.attr("copy")());
   const auto number = [&](const char* name, std::size_t& to) {
-    if (values.contains(name)) to = nb::cast<std::size_t>(values[name]);
+    if (!values.contains(name)) return;
+    to = nb::cast<std::size_t>(values[name]);
+    nb::del(unknown[name]);
   };
   const auto seconds = [&](const char* name, std::chrono::milliseconds& to) {
-    if (values.contains(name)) to = milliseconds(nb::cast<double>(values[name]));
+    if (!values.contains(name)) return;
+    to = milliseconds(nb::cast<double>(values[name]));
+    nb::del(unknown[name]);
   };
   number("request_line_bytes_max", limits.request_line_bytes_max);
   number("head_bytes_max", limits.head_bytes_max);
   number("header_count_max", limits.header_count_max);
   number("body_bytes_max", limits.body_bytes_max);
+  number("body_buffer_bytes_max", limits.body_buffer_bytes_max);
+  number("write_buffer_bytes_max", limits.write_buffer_bytes_max);
+  number("pipeline_bytes_max", limits.pipeline_bytes_max);
   number("connections_max", limits.connections_max);
   number("connections_per_address_max", limits.connections_per_address_max);
   number("exchanges_max", limits.exchanges_max);
@@ -49,6 +57,10 @@ Limits limits_of(const nb::dict& values) {
   seconds("request_timeout", limits.request_timeout);
   seconds("keep_alive_timeout", limits.keep_alive_timeout);
   seconds("write_timeout", limits.write_timeout);
+  seconds("linger_timeout", limits.linger_timeout);
+  for (const auto& [name, value] : unknown) {
+    throw nb::value_error(("there is no limit " + nb::cast<std::string>(nb::repr(name))).c_str());
+  }
   return limits;
 }
 

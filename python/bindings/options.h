@@ -20,7 +20,7 @@ namespace outrider::python {
 
 std::chrono::milliseconds milliseconds(double seconds);
 
-/// The limits by their names; those that aren't there have their defaults.
+/// The limits by their names; those that aren't there have their defaults. Raises ValueError for another name.
 Limits limits_of(const nanobind::dict& values);
 
 /// Pairs of str. Raises ValueError for one that no response could have.

@@ -112,6 +112,15 @@ class Config:
     head_bytes_max: int = option(64 * 1024, "bytes of a request head; more is answered 431", least=1)
     header_count_max: int = option(128, "header fields of a request; more is answered 431", least=1)
     body_bytes_max: int = option(0, "bytes of a request body; more is answered 413; 0 for no limit")
+    body_buffer_bytes_max: int = option(
+        256 * 1024, "bytes of a request body that wait for the application; reading stops above", least=1
+    )
+    write_buffer_bytes_max: int = option(
+        256 * 1024, "bytes of responses that wait for the client; send() waits above", least=1
+    )
+    pipeline_bytes_max: int = option(
+        64 * 1024, "bytes of further requests that wait while one is answered; reading stops above", least=1
+    )
     connections_max: int = option(0, "open connections; more are closed at once; 0 for no limit")
     connections_per_address_max: int = option(
         0, "open connections from an IPv4 address or an IPv6 /64; more are closed at once; 0 for no limit"
@@ -129,6 +138,9 @@ class Config:
     )
     timeout_write: float = option(
         30.0, "seconds without the client taking a byte; then the connection is cut; 0 for no limit"
+    )
+    timeout_linger: float = option(
+        2.0, "seconds for the client to read the last answer and close, after the server has closed its side"
     )
     timeout_graceful_shutdown: float | None = option(
         None, "seconds that running requests have when the server stops; default 30 in run(), 1 beside a program"
@@ -193,6 +205,9 @@ class Config:
             "head_bytes_max": self.head_bytes_max,
             "header_count_max": self.header_count_max,
             "body_bytes_max": self.body_bytes_max,
+            "body_buffer_bytes_max": self.body_buffer_bytes_max,
+            "write_buffer_bytes_max": self.write_buffer_bytes_max,
+            "pipeline_bytes_max": self.pipeline_bytes_max,
             "connections_max": self.connections_max,
             "connections_per_address_max": self.connections_per_address_max,
             "exchanges_max": self.exchanges_max,
@@ -203,6 +218,7 @@ class Config:
             "body_rate_min": self.body_rate_min,
             "request_timeout": self.timeout_request,
             "write_timeout": self.timeout_write,
+            "linger_timeout": self.timeout_linger,
         }
 
 

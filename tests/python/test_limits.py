@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
+from pathlib import Path
 from typing import Any
 
 import outrider
@@ -148,3 +150,17 @@ def test_the_command_line_takes_default_headers() -> None:
     assert options.exchanges_max == 3
     with pytest.raises(SystemExit):
         make_parser().parse_args(["a:b", "--header", "x"])
+
+
+def test_every_limit_of_the_engine_is_an_option() -> None:
+    header = (Path(__file__).parents[2] / "include" / "outrider" / "limits.h").read_text()
+    fields = set(re.findall(r"(?:size_t|milliseconds) (\w+)(?: =|\{)", header))
+    assert fields == set(outrider.Config(app).limits())
+    assert len(fields) == 18
+
+
+def test_a_limit_that_the_engine_does_not_know_is_no_limit_that_is_passed_over() -> None:
+    from outrider._engine import Engine
+
+    with pytest.raises(ValueError, match="no limit 'no_such'"):
+        Engine({"head_bytes_max": 1000, "no_such": 1}, True, True, (), 0)
