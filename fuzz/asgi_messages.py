@@ -16,101 +16,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import world  # type: ignore[import-not-found]
+from asgi_choices import (
+    BODY,
+    EXCEPTIONS,
+    FILE,
+    FILE_CONTENT,
+    HINT,
+    LINKS,
+    LINKS_VALID,
+    NAMES,
+    REQUESTS,
+    START,
+    STATUSES,
+    STATUSES_VALID,
+    TRAILERS,
+    VALUES,
+)
 
 STEPS_MAX = 200
 DEPTH_MAX = 3
 ERROR_TEXT = b"Internal Server Error"
-START, BODY, TRAILERS, HINT = (
-    "http.response.start",
-    "http.response.body",
-    "http.response.trailers",
-    "http.response.early_hint",
-)
-# A file to be sent: this one.
-FILE = open(__file__, "rb", buffering=0)  # noqa: SIM115: it stays open
-FILE_CONTENT = FILE.read(3000)
-LINKS: list[Any] = [[b"</a>"], (b"</a>", b"<b>"), [], [b"a\r\nb"], [1], b"</a>", "text", None]
-LINKS_VALID = 3
-
-# What a client says, in pieces that come one after the other.
-REQUESTS: list[list[bytes]] = [
-    [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"],
-    [b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"],
-    [b"GET /%FF%41?x HTTP/1.0\r\n\r\n"],
-    [b"get / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"],
-    [b"GET / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"],
-    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"],
-    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", b"llo"],
-    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", b"abc"],
-    [b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"0\r\n\r\n"],
-    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300\r\n\r\n" + b"x" * 200, b"y" * 100],
-    [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n"],
-]
-STATUSES: list[Any] = [
-    200,
-    200,
-    200,
-    204,
-    304,
-    404,
-    500,
-    999,
-    100,
-    101,
-    199,
-    1000,
-    -1,
-    0,
-    2**70,
-    True,
-    "200",
-    2.5,
-    None,
-]
-STATUSES_VALID = 8
-NAMES: list[Any] = [
-    b"x-a",
-    b"content-length",
-    b"Content-Length",
-    b"transfer-encoding",
-    b"connection",
-    b"date",
-    b"server",
-    b"upgrade",
-    b"keep-alive",
-    b"trailer",
-    b"",
-    b"a b",
-    b":status",
-    b"x\r\ny",
-    "text",
-    None,
-]
-VALUES: list[Any] = [
-    b"",
-    b"0",
-    b"3",
-    b"4",
-    b"300",
-    b"close",
-    b"keep-alive",
-    b"chunked",
-    b"gzip",
-    b"a\r\nb: c",
-    b"\0",
-    "t",
-    7,
-]
-EXCEPTIONS: list[type[BaseException]] = [
-    LookupError,
-    OSError,
-    StopAsyncIteration,
-    asyncio.CancelledError,
-    GeneratorExit,
-    SystemExit,
-    KeyboardInterrupt,
-    BaseException,
-]
 
 
 class Disconnected(OSError):
@@ -200,6 +125,7 @@ class Play:
         self.reported: list[BaseException] = []
         self.steps = 0
         self.depth = 0
+        self.takes_all = False  # the client, from now on
         self.is_quiet = True  # nothing was done that may cut a response short
 
     # --- the client ------------------------------------------------------------------------------------------------
@@ -217,7 +143,7 @@ class Play:
             case 7:
                 world.client_send(source.take(source.byte()))
             case 8:
-                world.client_allow(source.byte() * 4)
+                world.client_allow(-1 if self.takes_all else source.byte() * 4)
             case 9:
                 world.client_allow(-1)
             case 10:
@@ -316,9 +242,8 @@ class Play:
                 message = {"type": TRAILERS, "headers": fields, "more_trailers": more}
                 return message, (TRAILERS, more) if is_right else None
             case 5:
-                path = source.one_of([__file__, __file__, "/", "/no/such/file", "a\0b", None])
-                with open(__file__, "rb") as file:
-                    says = (BODY, file.read(), False) if path == __file__ else None
+                path = source.one_of([FILE.name, FILE.name, "/", "/no/such/file", "a\0b", None])
+                says = (BODY, FILE_CONTENT, False) if path == FILE.name else None
                 return {"type": "http.response.pathsend", "path": path}, says
             case 6:
                 return self.part_of_a_file()
@@ -336,7 +261,8 @@ class Play:
             key = source.one_of(["file", "offset", "count", "more_body"])
             message[key] = source.one_of([-1, 2**70, "text", b"x", 1.5])
             is_right = False
-        return message, (BODY, FILE_CONTENT[begin : begin + count], more) if is_right else None
+        says = (BODY, FILE_CONTENT[begin : begin + count], more) if begin + count <= len(FILE_CONTENT) else None
+        return message, says if is_right else None
 
     def body(self, request: Request) -> tuple[Any, tuple[Any, ...] | None]:
         source = self.source
@@ -489,6 +415,7 @@ class Play:
         for _ in range(8):
             self.client_acts()
             await turns(self.source.byte() % 4)
+        self.takes_all = True
         world.client_allow(-1)
         await settle()
         self.check_wire()
