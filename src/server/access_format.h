@@ -20,8 +20,8 @@ namespace outrider::server {
 
 /// An exchange for the log.
 struct AccessEntry {
-  const http::ExchangeRecord& record;  // with its request, response and connection
-  int64_t began_us;                    // when its head was there: microseconds since 1970
+  const http::ExchangeRecord& record;       // with its request, response and connection
+  int64_t began_us;                         // when its head was there: microseconds since 1970
   std::optional<http::PeerName> told = {};  // who asked, as trusted proxies say
 
   /// Who asked: the one place that decides it.
