@@ -34,7 +34,7 @@ public_headers_are_the_standard_library_s_and_ours() {
 }
 
 install_package() {
-  "$python" -m venv --clear "$out/venv" && "$out/venv/bin/pip" install --quiet .
+  "$python" -m venv --clear "$out/venv" && "$out/venv/bin/pip" install --quiet -C cmake.define.OUTRIDER_UNITY=ON .
 }
 
 only_outrider_is_installed() {
