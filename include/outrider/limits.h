@@ -63,6 +63,22 @@ struct Limits {
   /// For the peer to close its side after we closed ours; then the connection is closed anyway. One that goes on
   /// sending has 15 times that in all.
   std::chrono::milliseconds linger_timeout = std::chrono::seconds(2);
+
+  /// Bytes of a WebSocket message, after decompression; more closes the connection with 1009.
+  std::size_t websocket_message_bytes_max = 16 * 1024 * 1024;
+  /// Bytes of the payload of a WebSocket frame; more closes the connection with 1009. 0: as many as a message.
+  std::size_t websocket_frame_bytes_max = 0;
+  /// WebSocket messages that wait for the application; reading stops above. The first one always may, however large.
+  std::size_t websocket_queue_max = 32;
+  /// Bytes of WebSocket messages that wait for the application; reading stops above.
+  std::size_t websocket_queue_bytes_max = 256 * 1024;
+  /// Between two pings to a WebSocket's peer, so that one that has gone is found and proxies keep the connection. 0:
+  /// none are sent.
+  std::chrono::milliseconds websocket_ping_interval = std::chrono::seconds(20);
+  /// For the peer to answer a ping; then the connection is closed, the application is told 1011. 0: no limit.
+  std::chrono::milliseconds websocket_ping_timeout = std::chrono::seconds(20);
+  /// For the peer to answer a WebSocket's close frame; then the connection is closed without. 0: no limit.
+  std::chrono::milliseconds websocket_close_timeout = std::chrono::seconds(10);
 };
 
 }  // namespace outrider

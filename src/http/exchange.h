@@ -15,6 +15,7 @@
 // comes from inside a call of the face.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,10 @@
 #include "http/request_head.h"
 #include "net/address.h"
 #include "net/file_part.h"
+
+namespace outrider::websocket {
+struct Service;
+}
 
 namespace outrider::http {
 
@@ -87,6 +92,8 @@ class Connection {
     void (*release)(void* object) = nullptr;
   };
   virtual Attachment& attachment() = 0;
+  /// What the WebSockets of this server share.
+  virtual websocket::Service& websockets() = 0;
 
  protected:
   ~Connection() = default;
@@ -110,6 +117,21 @@ class ExchangeHandler {
 
  protected:
   ~ExchangeHandler() = default;
+};
+
+/// The handler of an exchange that has become a tunnel (Exchange::begin_tunnel()). on_body() isn't called any more;
+/// on_half_close() says that the peer sends nothing more, behind the last on_data().
+class TunnelHandler : public ExchangeHandler {
+ public:
+  /// Bytes of the peer, valid and free to be overwritten until return. All of them must be taken. Unlike the others,
+  /// this comes in the read phase: the application isn't to be called from it, but the exchange may be written to, and
+  /// ended.
+  virtual void on_data(std::span<char> bytes) = 0;
+
+  void on_body() final {}
+
+ protected:
+  ~TunnelHandler() = default;
 };
 
 class Exchange {
@@ -171,6 +193,19 @@ class Exchange {
   virtual bool is_writable() = 0;
   /// Cuts the connection: the peer sees that the response is incomplete. The exchange ends.
   virtual void abort() = 0;
+
+  // A tunnel: the response that changes the protocol, as the request asks (RFC 9110 §7.8), and then bytes both ways.
+
+  /// Whether begin_tunnel() may be the answer: the request names other protocols in head().upgrade(), it has no
+  /// content, and no head has been begun.
+  virtual bool offers_tunnel() const = 0;
+  /// Begins the head that opens the tunnel, which names the protocol; fields follow as for any head, and drop_head()
+  /// undoes it. The first write(), perhaps of nothing, sends it. From then on `handler` is the exchange's handler and
+  /// is given what the peer sends, what write() is given goes on the wire as it is, and no time-out of the request's
+  /// counts any more. write() with More::No ends the tunnel in order, and the connection.
+  virtual void begin_tunnel(std::string_view protocol, TunnelHandler& handler) = 0;
+  /// Whether the peer is read from (true at first); what is under way may still come. For back-pressure.
+  virtual void set_tunnel_reading(bool reads) = 0;
 
  protected:
   ~Exchange() = default;

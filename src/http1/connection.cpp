@@ -54,6 +54,7 @@ const http::PeerName& Connection::peer_name() {
 void Connection::on_data(std::span<char> bytes) {
   if (phase_ == Phase::Closing) return;
   if (phase_ == Phase::Lingering) return on_lingering_data();
+  if (phase_ == Phase::Active && exchange_->is_tunnel() && pending_.empty()) return take_tunnelled(bytes);
   const std::string_view input(bytes.data(), bytes.size());
   const std::size_t used = pending_.empty() ? take_input(input) : 0;  // what waits goes first
   if (phase_ < Phase::Closing) pending_.append(input.substr(used));
@@ -72,7 +73,7 @@ std::size_t Connection::take_input(std::string_view bytes) {
       set_deadline();
       service_.deadlines.set(request_deadline_, static_cast<uint64_t>(service_.limits.request_timeout.count()));
     }
-    if (exchange_->request_state() == Exchange::RequestState::Complete) break;
+    if (exchange_->request_state() >= Exchange::RequestState::Complete) break;
     Result<std::size_t, ProtocolError> taken = exchange_->feed(bytes.substr(used));
     if (!taken) {
       refuse(taken.error(), http::Disconnect::ProtocolError);
@@ -108,6 +109,16 @@ void Connection::on_request_progress() {
   }
 }
 
+void Connection::on_tunnel() {
+  service_.deadlines.clear(request_deadline_);
+  if (!pending_.empty()) service_.loop.defer_step(step_);  // the peer didn't wait for the answer
+}
+
+void Connection::take_tunnelled(std::span<char> bytes) {
+  if (http::TunnelHandler* handler = exchange_->tunnel()) handler->on_data(bytes);
+  if (phase_ == Phase::Active) adjust_reading();
+}
+
 void Connection::take_pending() {
   const std::size_t used = take_input(pending_.view());
   if (phase_ >= Phase::Closing) return;
@@ -137,7 +148,7 @@ void Connection::on_end() {
   is_reading_ = false;
   if (phase_ == Phase::Lingering) return close();
   const bool is_request_complete =
-      exchange_ != nullptr && exchange_->request_state() == Exchange::RequestState::Complete;
+      exchange_ != nullptr && exchange_->request_state() >= Exchange::RequestState::Complete;
   if (phase_ == Phase::Active && is_request_complete) {
     // The peer may have gone, or only be done with sending: the response is still written.
     has_end_news_ = true;
@@ -169,6 +180,7 @@ void Connection::adjust_reading() {
   const bool is_in_body = phase_ == Phase::Active && exchange_->request_state() == Exchange::RequestState::Body;
   const bool is_full = is_held_ || (phase_ == Phase::Idle && is_congested()) ||
                        pending_.size() > limits.pipeline_bytes_max ||
+                       (phase_ == Phase::Active && !exchange_->reads_tunnel()) ||
                        (is_in_body && exchange_->body().size() >= limits.body_buffer_bytes_max);
   if (is_reading_ != is_full) return;
   is_reading_ = !is_full;
@@ -191,6 +203,10 @@ void Connection::step() {
     has_body_news_ = false;  // what came with the head is there to be seen
     application_ = &service_.observer.on_exchange_begin();
     application_->on_request(*exchange_);
+  }
+  if (phase_ == Phase::Active && exchange_->is_tunnel() && !pending_.empty()) {
+    Buffer early = std::move(pending_);
+    take_tunnelled({early.data(), early.size()});
   }
   if (phase_ == Phase::Active) return deliver_news();
   if (phase_ == Phase::Discarding && exchange_->request_state() == Exchange::RequestState::Complete) next_exchange();

@@ -55,6 +55,7 @@ class Connection final : public http::ServedConnection,
   const http::PeerName& peer_name() override;
   std::string_view scheme() const override { return "http"; }
   Attachment& attachment() override { return attachment_; }
+  websocket::Service& websockets() override { return *service_.websockets; }
 
   // For the exchange.
   Service& service() { return service_; }
@@ -65,6 +66,8 @@ class Connection final : public http::ServedConnection,
   bool is_writable();
   void on_body_wanted();
   void on_body_consumed();
+  void on_tunnel();
+  void on_tunnel_flow() { adjust_reading(); }
   void on_response_complete();
   /// The face gives the exchange up: the peer gets what was written, and is to see that the response is incomplete.
   void give_up();
@@ -93,6 +96,7 @@ class Connection final : public http::ServedConnection,
   void on_deadline() override;
 
   std::size_t take_input(std::string_view bytes);
+  void take_tunnelled(std::span<char> bytes);
   void take_pending();
   bool find_trust();
   void on_request_progress();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "http1/exchange.h"
 
+#include <utility>
+
+#include "base/ascii.h"
 #include "base/check.h"
 #include "http1/body_framing.h"
 #include "http1/connection.h"
@@ -26,7 +29,7 @@ void Exchange::begin(Connection& connection) {
 
 void Exchange::recycle() {
   connection_ = nullptr;
-  handler_ = nullptr;
+  forget_handler();
   head_.recycle();
   origin_.reset();
   reader_.recycle();
@@ -36,6 +39,7 @@ void Exchange::recycle() {
   body_received_ = 0;
   pace_.reset();
   wants_body_ = awaits_continue_ = discards_body_ = is_response_complete_ = false;
+  reads_tunnel_ = true;
 }
 
 Result<std::size_t, ProtocolError> Exchange::feed(std::string_view bytes) {
@@ -125,7 +129,10 @@ http::ResponseFault Exchange::add_field(std::string_view name, std::string_view 
   return writer_.add_field(name, value);
 }
 
-void Exchange::drop_head() { writer_.drop_head(); }
+void Exchange::drop_head() {
+  writer_.drop_head();
+  tunnel_ = nullptr;
+}
 
 void Exchange::end_informational() {
   Buffer& buffer = connection_->queue().buffer();
@@ -148,7 +155,10 @@ ResponseContext Exchange::response_context(http::More more) const {
   // A response that is complete before the request is ends the connection when the peer still waits for its 100
   // (Continue), because whether the content comes or not can't be known then, and when too much of it may come.
   const bool body_is_lost = more == http::More::No && (awaits_continue_ || !connection_->can_discard_body());
-  context.keep_alive = head_.wants_keep_alive() && !connection_->is_last_exchange() && !body_is_lost;
+  // Who sits between may have taken the request for granted, and passes on as HTTP what its client tunnels: nothing
+  // more is read behind a protocol that was asked for and not given. (Of h2c some clients speak with every request.)
+  const bool wants_tunnel = !head_.upgrade().empty() && !ascii::equals_ignore_case(head_.upgrade(), "h2c");
+  context.keep_alive = head_.wants_keep_alive() && !connection_->is_last_exchange() && !body_is_lost && !wants_tunnel;
   context.date = service.date_line();
   context.server = service.server_line();
   context.defaults = service.default_fields();
@@ -192,6 +202,7 @@ ResponseWriter::Frame Exchange::frame_content(uint64_t size, http::More more) {
 // and this behind it.
 void Exchange::end_content(const ResponseWriter::Frame& frame, http::More more) {
   connection_->queue().buffer().append(frame.suffix);
+  if (tunnel_ != nullptr && request_state_ != RequestState::Tunnel && more == http::More::Yes) open_tunnel();
   connection_->flush_soon();
   if (more == http::More::No && !writer_.has_trailers()) complete_response();
 }
@@ -208,15 +219,38 @@ void Exchange::end_trailers() {
 
 void Exchange::complete_response() {
   is_response_complete_ = true;
-  handler_ = nullptr;
+  forget_handler();
   connection_->on_response_complete();
 }
 
 bool Exchange::is_writable() { return connection_->is_writable(); }
 
 void Exchange::abort() {
-  handler_ = nullptr;
+  forget_handler();
   connection_->give_up();
+}
+
+// --- the tunnel ----------------------------------------------------------------------------------------------------
+
+bool Exchange::offers_tunnel() const {
+  return !head_.upgrade().empty() && request_state_ == RequestState::Complete && !writer_.has_begun() &&
+         head_.body_framing() == http::BodyFraming::None;
+}
+
+void Exchange::begin_tunnel(std::string_view protocol, http::TunnelHandler& handler) {
+  OUTRIDER_CHECK(offers_tunnel());
+  writer_.begin_switch(protocol);
+  tunnel_ = &handler;
+}
+
+void Exchange::open_tunnel() {
+  request_state_ = RequestState::Tunnel;
+  handler_ = tunnel_;
+  connection_->on_tunnel();
+}
+
+void Exchange::set_tunnel_reading(bool reads) {
+  if (std::exchange(reads_tunnel_, reads) != reads) connection_->on_tunnel_flow();
 }
 
 }  // namespace outrider::http1

@@ -40,7 +40,7 @@ class Exchange final : public http::Exchange, public http::SentHead {
   /// Back to the state of a new one; large buffers are given back.
   void recycle();
 
-  enum class RequestState { Head, Body, Complete };
+  enum class RequestState { Head, Body, Complete, Tunnel };
   RequestState request_state() const { return request_state_; }
   /// Nothing came but the empty line that may stand before a request.
   bool is_blank() { return head_.storage().view().find_first_not_of("\r\n") == std::string_view::npos; }
@@ -52,8 +52,15 @@ class Exchange final : public http::Exchange, public http::SentHead {
   std::optional<uint64_t> body_bytes_left() const;
 
   http::ExchangeHandler* handler() const { return handler_; }
+  /// To give the peer's bytes to; null unless the tunnel is open.
+  http::TunnelHandler* tunnel() const { return request_state_ == RequestState::Tunnel ? tunnel_ : nullptr; }
+  bool is_tunnel() const { return request_state_ == RequestState::Tunnel; }
+  bool reads_tunnel() const { return reads_tunnel_; }
   /// The handler isn't to be called any more.
-  void forget_handler() { handler_ = nullptr; }
+  void forget_handler() {
+    handler_ = nullptr;
+    tunnel_ = nullptr;
+  }
   bool is_response_complete() const { return is_response_complete_; }
   bool keeps_alive() const { return writer_.keeps_alive(); }
   int status() const { return writer_.status(); }
@@ -93,8 +100,12 @@ class Exchange final : public http::Exchange, public http::SentHead {
   bool has_sent_head() const override { return writer_.has_sent_head(); }
   bool is_writable() override;
   void abort() override;
+  bool offers_tunnel() const override;
+  void begin_tunnel(std::string_view protocol, http::TunnelHandler& handler) override;
+  void set_tunnel_reading(bool reads) override;
 
  private:
+  void open_tunnel();
   std::optional<ProtocolError> find_origin();
   ResponseContext response_context(http::More more) const;
   ResponseWriter::Frame frame_content(uint64_t size, http::More more);
@@ -103,6 +114,7 @@ class Exchange final : public http::Exchange, public http::SentHead {
 
   Connection* connection_ = nullptr;
   http::ExchangeHandler* handler_ = nullptr;
+  http::TunnelHandler* tunnel_ = nullptr;  // once begun
   http::RequestHead head_;
   std::optional<http::Origin> origin_;
   HeadParser parser_;
@@ -116,6 +128,7 @@ class Exchange final : public http::Exchange, public http::SentHead {
   bool awaits_continue_ = false;
   bool discards_body_ = false;
   bool is_response_complete_ = false;
+  bool reads_tunnel_ = true;
 };
 
 }  // namespace outrider::http1

@@ -92,12 +92,21 @@ bool is_forbidden_trailer(std::string_view name) {
 
 ResponseWriter::Fault ResponseWriter::begin(int status) {
   OUTRIDER_CHECK(facts_.state == State::Idle);
-  // 101 changes the protocol and is not an answer that an exchange can give.
+  // 101 changes the protocol: begin_switch().
   if (status < 100 || status > 999 || status == 101) return Fault::StatusInvalid;
   facts_.state = status < 200 ? State::Informational : State::Head;
   facts_.status = status;
   append_status_line(status, head_);
   return Fault::None;
+}
+
+void ResponseWriter::begin_switch(std::string_view protocol) {
+  OUTRIDER_CHECK(facts_.state == State::Idle);
+  facts_.state = State::Head;
+  facts_.status = 101;
+  facts_.is_switch = true;
+  append_status_line(101, head_);
+  append_field("upgrade", protocol, head_);
 }
 
 ResponseWriter::Fault ResponseWriter::add_field(std::string_view name, std::string_view value) {
@@ -136,6 +145,7 @@ ResponseWriter::Fault ResponseWriter::on_known_field(std::string_view name, std:
       break;
     case 14: {
       if (!equals_ignore_case(name, "content-length")) break;
+      if (facts_.is_switch) return Fault::FieldForbidden;  // RFC 9110 §8.6
       const std::string_view digits = ascii::trim(value);
       const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), facts_.content_length);
       if (error != std::errc() || end != digits.data() + digits.size() || facts_.has_content_length) {
@@ -148,7 +158,7 @@ ResponseWriter::Fault ResponseWriter::on_known_field(std::string_view name, std:
     case 17:
       // Frameworks that think of HTTP/1.1 say "chunked"; how the content is framed is decided here.
       if (!equals_ignore_case(name, "transfer-encoding")) break;
-      if (!equals_ignore_case(ascii::trim(value), "chunked")) return Fault::FieldForbidden;
+      if (facts_.is_switch || !equals_ignore_case(ascii::trim(value), "chunked")) return Fault::FieldForbidden;
       drop = true;
       break;
     default:
@@ -243,6 +253,11 @@ void ResponseWriter::close_head(uint64_t size, http::More more, const ResponseCo
   if (!facts_.has_server) head_.append(context.server);
   if (!context.request_id.value.empty() && field(context.request_id.name).data() == nullptr) {
     append_field(context.request_id.name, context.request_id.value, head_);
+  }
+  if (facts_.is_switch) {
+    facts_.framing = Framing::UntilClose;
+    facts_.keeps_alive = false;
+    return head_.append("connection: upgrade\r\n\r\n");
   }
   choose_framing(size, more, context.is_http11);
   facts_.keeps_alive =

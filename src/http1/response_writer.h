@@ -37,6 +37,9 @@ class ResponseWriter {
 
   /// Begins a head; it is kept here until its first content.
   Fault begin(int status);
+  /// Begins the head that switches to that protocol (RFC 9110 §15.2.2): its content is what is tunnelled, until the
+  /// connection's close. `protocol` is a valid one, of the request's Upgrade field.
+  void begin_switch(std::string_view protocol);
   /// Adds a field to the head.
   Fault add_field(std::string_view name, std::string_view value);
   /// Forgets the head.
@@ -93,6 +96,7 @@ class ResponseWriter {
     bool says_upgrade = false;
     bool keeps_alive = true;
     bool is_head_response = false;
+    bool is_switch = false;
   };
 
   Buffer head_;

@@ -47,7 +47,8 @@ struct Service {
   http::ConnectionObserver& observer;
   loop::DeadlineWheel deadlines;
   net::BufferPool buffers;
-  http::ProxyRules proxies;  // nobody is trusted by default; set before the first connection
+  websocket::Service* websockets = nullptr;  // set by the server, and nothing here asks what it is
+  http::ProxyRules proxies;                  // nobody is trusted by default; set before the first connection
   bool sends_date = true;
   bool times_exchanges = true;  // ExchangeRecord::microseconds; two readings of the clock a request
   bool is_draining = false;

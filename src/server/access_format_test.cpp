@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <map>
 #include <string>
@@ -72,6 +73,7 @@ struct Sample final : http::Connection, http::SentHead {
   const http::PeerName& peer_name() override { return peer; }
   std::string_view scheme() const override { return "http"; }
   Attachment& attachment() override { return attachment_; }
+  websocket::Service& websockets() override { std::abort(); }
   std::string_view field(std::string_view name) const override {
     const auto found = response_fields.find(std::string(name));
     return found == response_fields.end() ? std::string_view() : std::string_view(found->second);

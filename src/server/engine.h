@@ -28,6 +28,7 @@
 #include "server/drain.h"
 #include "server/exchange_log.h"
 #include "server/overload.h"
+#include "websocket/service.h"
 
 namespace outrider::server {
 
@@ -96,6 +97,7 @@ class Engine final : private http::ConnectionObserver {
   }
 
   http1::Service& service() { return service_; }
+  websocket::Service& websockets() { return websockets_; }
   ExchangeLog& log() { return log_; }
   /// Called when there is nothing left to accept connections with (an errno), once until there is again.
   void on_exhausted(std::function<void(int code)> callback) { on_exhausted_ = std::move(callback); }
@@ -130,6 +132,7 @@ class Engine final : private http::ConnectionObserver {
 
   loop::Loop& loop_;
   http1::Service service_;
+  websocket::Service websockets_;
   http::Application* application_;  // for the next requests
   Overload overload_;               // for those beyond the limit
   std::shared_ptr<Admission> admission_;
