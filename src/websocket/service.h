@@ -7,6 +7,7 @@
 
 #include "outrider/limits.h"
 #include "outrider/websocket_deflate.h"
+#include "websocket/message.h"
 
 namespace outrider::loop {
 class DeadlineWheel;
@@ -20,6 +21,7 @@ struct Service {
   loop::DeadlineWheel& deadlines;
   const Limits& limits;
   WebSocketDeflate deflate = {};  // set before the first connection
+  MessagePool messages = {};
 };
 
 }  // namespace outrider::websocket

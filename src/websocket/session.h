@@ -27,23 +27,14 @@
 #include <string_view>
 
 #include "http/exchange.h"
+#include "websocket/closure.h"
 #include "websocket/handshake.h"
+#include "websocket/message.h"
 
 namespace outrider::websocket {
 
 class Core;
 class SharedMessage;
-
-enum class MessageType { Text, Binary };
-
-/// How a WebSocket ended.
-struct Closure {
-  /// The peer's code when it closed (1005 when it gave none), the server's own when the server did: 1002, 1007, 1009
-  /// for a peer's mistakes, 1011 for a ping that wasn't answered, 1012 for the server's stop; 1006 when the
-  /// connection ended without a close frame.
-  uint16_t code = 1006;
-  std::string reason;  // UTF-8
-};
 
 /// What a face is told.
 class SessionHandler {
@@ -55,7 +46,9 @@ class SessionHandler {
   /// It is over, as closure() says; messages that came before can still be taken. The last callback, but for
   /// on_cancel(). Nothing that is sent from now on goes anywhere. It comes when the peer's close frame has come, or
   /// the connection has gone, or it is the server that closes: for a mistake of the peer's, an unanswered ping, or
-  /// its stop. After the face's own close() it comes when the closing handshake is over, or was given up.
+  /// its stop. After the face's own close() it comes when the closing handshake is over, or was given up. No
+  /// on_message() comes for the last messages when the connection breaks, or the server stops, in the same pass: the
+  /// queue is to be looked at here, too.
   virtual void on_closed() = 0;
   /// The server stops, and the session's exchange didn't end when told: cancel the handler.
   virtual void on_cancel() = 0;
@@ -70,14 +63,15 @@ class Session {
   /// head.
   Session(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler);
   /// Aborts what isn't over. A session that is closing in order is left to end by itself: only its handler is
-  /// forgotten.
+  /// forgotten. One that wasn't accepted leaves its exchange alone: that is to be answered after drop(), or has
+  /// ended.
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   // Opening.
 
-  /// A field of the head. Sec-WebSocket-Accept and -Extensions are the session's own: FieldForbidden.
+  /// A field of the head. Sec-WebSocket-Accept, -Extensions and -Protocol are the session's own: FieldForbidden.
   http::ResponseFault add_field(std::string_view name, std::string_view value);
   /// Undoes the head, so that the exchange can be answered otherwise; the session is then to be destroyed.
   void drop();
@@ -95,7 +89,8 @@ class Session {
 
   // Sending. None of these does anything once is_closing().
 
-  /// Sends a message. Text must be valid UTF-8: what isn't is the caller's mistake, and not looked for here.
+  /// Sends a message. Text must be valid UTF-8: what isn't is the caller's mistake, and not looked for here. A
+  /// payload with an owner is released in any case.
   void send(MessageType type, http::Piece payload);
   /// Sends a message that other sessions send, too.
   void send(const SharedMessage& message);
@@ -120,9 +115,5 @@ class Session {
  private:
   std::unique_ptr<Core> core_;
 };
-
-/// Whether an endpoint may put that code into a close frame (RFC 6455 §7.4): 1000 to 1003, 1007 to 1014, 3000 to
-/// 4999.
-bool is_valid_close_code(int code);
 
 }  // namespace outrider::websocket

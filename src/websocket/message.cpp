@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "websocket/message.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outrider::websocket {
+namespace {
+
+// What the pool keeps: enough for the messages of a busy pass, each of a few KiB.
+constexpr std::size_t kSpareBuffersMax = 64;
+constexpr std::size_t kSpareBytesMax = 16 * 1024;
+
+}  // namespace
+
+Buffer MessagePool::acquire() {
+  if (spare_.empty()) return {};
+  Buffer buffer = std::move(spare_.back());
+  spare_.pop_back();
+  return buffer;
+}
+
+void MessagePool::release(Buffer&& buffer) {
+  buffer.recycle(kSpareBytesMax);
+  if (buffer.capacity() > 0 && spare_.size() < kSpareBuffersMax) {
+    spare_.push_back(std::move(buffer));
+  } else {
+    const Buffer freed = std::move(buffer);
+  }
+}
+
+Result<MessageReader::Progress, Fault> MessageReader::feed(std::span<char> bytes) {
+  std::size_t used = 0;
+  while (used < bytes.size()) {
+    Result<Event, Fault> event = Event::None;
+    if (state_ == State::Head) {
+      const auto progress = heads_.feed({bytes.data() + used, bytes.size() - used});
+      if (!progress) return progress.error();
+      used += progress.value().consumed;
+      if (progress.value().is_complete) event = begin_frame();
+    } else {
+      const uint64_t left = heads_.head().length - taken_;
+      const auto count = static_cast<std::size_t>(std::min<uint64_t>(left, bytes.size() - used));
+      event = take_payload(bytes.subspan(used, count));
+      used += count;
+    }
+    if (!event) return event.error();
+    if (*event != Event::None) return Progress{used, *event};
+  }
+  return Progress{used, Event::None};
+}
+
+Result<MessageReader::Event, Fault> MessageReader::begin_frame() {
+  const FrameHead& head = heads_.head();
+  taken_ = 0;
+  if (is_control(head.opcode)) {
+    control_.clear();
+  } else if (!discards_messages_) {
+    const Result<Event, Fault> begun = begin_data();
+    if (!begun) return begun;
+  }
+  if (head.length == 0) return end_frame();
+  state_ = State::Payload;
+  return Event::None;
+}
+
+// RFC 6455 §5.4: a message is one frame, or a first one and its continuations.
+Result<MessageReader::Event, Fault> MessageReader::begin_data() {
+  const FrameHead& head = heads_.head();
+  const bool continues = head.opcode == Opcode::Continuation;
+  if (continues && !is_in_message_) return Fault::ContinuationUnexpected;
+  if (!continues && is_in_message_) return Fault::MessageUnfinished;
+  if (!continues) {
+    type_ = head.opcode == Opcode::Text ? MessageType::Text : MessageType::Binary;
+    is_in_message_ = true;
+    if (message_.capacity() == 0) message_ = pool_.acquire();
+  }
+  const std::size_t frame_max = limits_.websocket_frame_bytes_max;
+  if (frame_max != 0 && head.length > frame_max) return Fault::FrameTooLong;
+  // Known before the first byte of it comes. What is compressed is measured as it is inflated.
+  if (head.length > limits_.websocket_message_bytes_max - message_.size()) return Fault::MessageTooLong;
+  return Event::None;
+}
+
+Result<MessageReader::Event, Fault> MessageReader::take_payload(std::span<char> bytes) {
+  const FrameHead& head = heads_.head();
+  if (is_control(head.opcode)) {
+    apply_mask(bytes, head.mask, taken_);
+    control_.append(bytes.data(), bytes.size());
+  } else if (!discards_messages_) {
+    const Result<Event, Fault> taken = take_data(bytes);
+    if (!taken) return taken;
+  }
+  taken_ += bytes.size();
+  return taken_ == head.length ? end_frame() : Event::None;
+}
+
+Result<MessageReader::Event, Fault> MessageReader::take_data(std::span<char> bytes) {
+  char* to = message_.reserve(bytes.size());
+  copy_masked(bytes, to, heads_.head().mask, taken_);
+  message_.commit(bytes.size());
+  // RFC 6455 §8.1. At once, so that a peer doesn't send for nothing.
+  if (type_ == MessageType::Text && !utf8_.feed({to, bytes.size()})) return Fault::TextNotUtf8;
+  return Event::None;
+}
+
+Result<MessageReader::Event, Fault> MessageReader::end_frame() {
+  state_ = State::Head;
+  switch (heads_.head().opcode) {
+    case Opcode::Close:
+      return Event::Close;
+    case Opcode::Ping:
+      return Event::Ping;
+    case Opcode::Pong:
+      return Event::Pong;
+    default:
+      return heads_.head().is_final && !discards_messages_ ? end_message() : Event::None;
+  }
+}
+
+Result<MessageReader::Event, Fault> MessageReader::end_message() {
+  is_in_message_ = false;
+  if (!utf8_.is_complete()) return Fault::TextNotUtf8;
+  return Event::Message;
+}
+
+Message MessageReader::take_message() { return {std::exchange(message_, {}), type_}; }
+
+void MessageReader::discard_messages() {
+  discards_messages_ = true;
+  message_.recycle(0);
+}
+
+}  // namespace outrider::websocket

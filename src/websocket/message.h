@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Bytes of a client in, messages and control frames out (RFC 6455 §5.4 to §5.6): fragments are joined, masks taken
+// off, texts validated as they come, limits held.
+//
+// Thread: any, one at a time; a pool's readers all on one.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/result.h"
+#include "outrider/limits.h"
+#include "websocket/fault.h"
+#include "websocket/frame.h"
+#include "websocket/utf8.h"
+
+namespace outrider::websocket {
+
+enum class MessageType : uint8_t { Text, Binary };
+
+struct Message {
+  Buffer payload;
+  MessageType type = MessageType::Text;
+};
+
+/// Memory that messages are put together in, so that one that is sent often costs no allocation and an idle
+/// connection keeps none.
+class MessagePool {
+ public:
+  Buffer acquire();
+  void release(Buffer&& buffer);
+
+ private:
+  std::vector<Buffer> spare_;
+};
+
+class MessageReader {
+ public:
+  /// The limits and the pool must live as long as something is fed.
+  MessageReader(const Limits& limits, MessagePool& pool) : limits_(limits), pool_(pool) {}
+
+  enum class Event : uint8_t {
+    None,     ///< more is needed
+    Message,  ///< take_message() has it
+    Ping,     ///< control() is what it carries
+    Pong,     ///< the same
+    Close,    ///< the same; nothing may be fed behind it
+  };
+  struct Progress {
+    std::size_t consumed;
+    Event event;
+  };
+  /// Takes bytes up to the next event; at least one. They may be overwritten. After a fault nothing may be fed.
+  Result<Progress, Fault> feed(std::span<char> bytes);
+
+  /// The message that was complete; once.
+  Message take_message();
+  /// Valid until the next feed().
+  std::string_view control() const { return control_; }
+
+  /// From now on messages are dropped unread, and the one under way is, too: only control frames count.
+  void discard_messages();
+  /// A frame has begun and isn't complete: nothing else can come from the peer before it is.
+  bool is_in_frame() const { return state_ == State::Payload; }
+
+ private:
+  enum class State : uint8_t { Head, Payload };
+
+  Result<Event, Fault> begin_frame();
+  Result<Event, Fault> end_frame();
+  Result<Event, Fault> take_payload(std::span<char> bytes);
+  Result<Event, Fault> begin_data();
+  Result<Event, Fault> take_data(std::span<char> bytes);
+  Result<Event, Fault> end_message();
+
+  const Limits& limits_;
+  MessagePool& pool_;
+  FrameHeadReader heads_;
+  uint64_t taken_ = 0;  // of the frame's payload
+  Buffer message_;
+  std::string control_;
+  Utf8Validator utf8_;
+  State state_ = State::Head;
+  MessageType type_ = MessageType::Text;
+  bool is_in_message_ = false;
+  bool discards_messages_ = false;
+};
+
+}  // namespace outrider::websocket

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// A message that many WebSockets send: its bytes exist once, for all of them.
+//
+// Thread: any. Copies share what they hold, which never changes.
+
+#include <string_view>
+
+#include "http/exchange.h"
+#include "websocket/message.h"
+
+namespace outrider::websocket {
+
+class SharedMessage {
+ public:
+  /// Copies the payload. Text must be valid UTF-8.
+  SharedMessage(MessageType type, std::string_view payload);
+  SharedMessage(const SharedMessage& other) noexcept;
+  SharedMessage& operator=(const SharedMessage& other) noexcept;
+  ~SharedMessage();
+
+  MessageType type() const;
+  std::string_view payload() const;
+  /// The whole frame, with a share in it as the owner, which may be released on any thread.
+  http::Piece frame() const;
+
+ private:
+  struct Block;
+  static void release(void* block);
+
+  Block* block_;
+};
+
+}  // namespace outrider::websocket
