@@ -3,9 +3,10 @@
 
 #include <nanobind/nanobind.h>
 
-#include "asgi_exchange.h"
+#include "asgi_cycle.h"
 #include "callables.h"
 #include "names.h"
+#include "websocket/handshake.h"
 
 namespace outrider::python {
 namespace {
@@ -42,6 +43,7 @@ AsgiApplication::AsgiApplication(const Options& options)
       protocol_error_(PyRef::borrow(options.protocol_error)),
       tasks_(PyRef::steal(PySet_New(nullptr))),
       request_id_field_(options.request_id),
+      takes_websockets_(options.takes_websockets),
       scopes_(options.root_path, options.state, options.on_debug != Py_None),
       tasks_starter_(options.loop) {
   PyRef asyncio = PyRef::steal(PyImport_ImportModule("asyncio"));
@@ -52,25 +54,40 @@ AsgiApplication::AsgiApplication(const Options& options)
 }
 
 void AsgiApplication::on_request(http::Exchange& exchange) {
-  PyRef receive = PyRef::steal(new_receive(*this, exchange));
-  if (!receive) {
+  // One that can't become a tunnel, of HTTP/1.0 for example, is a request as others (RFC 9110 §7.8).
+  const bool is_websocket =
+      takes_websockets_ && websocket::is_websocket_request(exchange.head()) && exchange.offers_tunnel();
+  if (is_websocket) return on_handshake(exchange);
+  const PyRef receive = PyRef::steal(new_receive(*this, exchange));
+  begin(exchange, receive.get(), PyRef::steal(receive ? scopes_.make(exchange) : nullptr));
+}
+
+void AsgiApplication::on_handshake(http::Exchange& exchange) {
+  auto handshake = websocket::read_handshake(exchange.head());
+  if (!handshake) return websocket::refuse(exchange, handshake.error());
+  const PyRef receive = PyRef::steal(new_receive(*this, exchange, *handshake));
+  begin(exchange, receive.get(), PyRef::steal(receive ? scopes_.make(exchange, handshake->subprotocols) : nullptr));
+}
+
+// What is null comes with a Python error.
+void AsgiApplication::begin(http::Exchange& exchange, PyObject* receive, const PyRef& scope) {
+  if (receive == nullptr) {
     PyErr_WriteUnraisable(app_.get());
     return exchange.abort();
   }
-  if (start(receive.get(), exchange)) return;
+  if (scope && start(receive, scope.get())) return;
   const PyRef exception = take_exception();
-  exchange_of(receive.get()).on_application_end(exception.get());
+  cycle_of(receive).on_application_end(exception.get());
 }
 
 // False with a Python error when the application couldn't be called.
-bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
+bool AsgiApplication::start(PyObject* receive, PyObject* scope) {
   PyRef send = PyRef::steal(new_send(receive));
-  PyRef scope = PyRef::steal(scopes_.make(exchange));
   PyRef context = PyRef::steal(PyContext_Copy(context_.get()));
-  if (!send || !scope || !context) return false;
-  exchange_of(receive).set_scope(scope.get());
+  if (!send || !context) return false;
+  cycle_of(receive).set_scope(scope);
 
-  PyObject* arguments[] = {nullptr, scope.get(), receive, send.get()};
+  PyObject* arguments[] = {nullptr, scope, receive, send.get()};
   PyRef coroutine =
       PyRef::steal(PyObject_Vectorcall(app_.get(), arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   if (!coroutine) return false;
@@ -81,7 +98,7 @@ bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
   }
 
   // The task is named after the path: that is what shows in its repr and in a debugger.
-  PyObject* path = PyDict_GetItemWithError(scope.get(), names().path);
+  PyObject* path = PyDict_GetItemWithError(scope, names().path);
   PyRef name = PyRef::borrow(path == nullptr ? names().http : path);
   PyRef task = PyRef::steal(tasks_starter_.start(coroutine.get(), context.get(), name.get()));
   if (!task) return false;
@@ -89,7 +106,7 @@ bool AsgiApplication::start(PyObject* receive, http::Exchange& exchange) {
 
   PyRef done = PyRef::steal(PyObject_CallOneArg(done_method_.get(), task.get()));
   if (!done) return false;
-  AsgiExchange& cycle = exchange_of(receive);
+  AsgiCycle& cycle = cycle_of(receive);
   if (done.get() == Py_True) {
     tasks_starter_.forget(task.get());
     on_task_done(cycle, task.get());
@@ -119,11 +136,11 @@ void AsgiApplication::let_go() {
   as_coroutine_.clear();
 }
 
-void AsgiApplication::on_task_done(AsgiExchange& exchange, PyObject* task) {
+void AsgiApplication::on_task_done(AsgiCycle& cycle, PyObject* task) {
   if (PySet_GET_SIZE(tasks_.get()) > 0 && PySet_Discard(tasks_.get(), task) < 0) PyErr_Clear();
   PyRef exception = PyRef::steal(PyObject_CallOneArg(exception_method_.get(), task));
   if (!exception) exception = take_exception();  // CancelledError
-  exchange.on_application_end(exception.get());
+  cycle.on_application_end(exception.get());
   if (is_detached_ && PySet_GET_SIZE(tasks_.get()) == 0) let_go();
 }
 
@@ -138,22 +155,22 @@ bool AsgiApplication::is_disconnection(PyObject* exception) const {
   return false;
 }
 
-void AsgiApplication::report_exception(AsgiExchange& exchange, PyObject* exception, bool is_disconnected) {
+void AsgiApplication::report_exception(AsgiCycle& cycle, PyObject* exception, bool is_disconnected) {
   if (is_disconnected && is_disconnection(exception)) return;
-  PyRef line = PyRef::steal(exchange.describe());
+  PyRef line = PyRef::steal(cycle.describe());
   PyRef result = PyRef::steal(PyObject_CallFunctionObjArgs(on_exception_.get(), line.get(), exception, nullptr));
   if (!result) PyErr_WriteUnraisable(on_exception_.get());
 }
 
-void AsgiApplication::report_incomplete(AsgiExchange& exchange, bool has_started) {
-  PyRef line = PyRef::steal(exchange.describe());
+void AsgiApplication::report_incomplete(AsgiCycle& cycle, bool has_started) {
+  PyRef line = PyRef::steal(cycle.describe());
   PyRef result = PyRef::steal(
       PyObject_CallFunctionObjArgs(on_incomplete_.get(), line.get(), has_started ? Py_True : Py_False, nullptr));
   if (!result) PyErr_WriteUnraisable(on_incomplete_.get());
 }
 
-void AsgiApplication::report_debug(AsgiExchange& exchange, PyObject* info) {
-  PyRef line = PyRef::steal(exchange.describe());
+void AsgiApplication::report_debug(AsgiCycle& cycle, PyObject* info) {
+  PyRef line = PyRef::steal(cycle.describe());
   PyRef result = PyRef::steal(PyObject_CallFunctionObjArgs(on_debug_.get(), line.get(), info, nullptr));
   if (!result) PyErr_WriteUnraisable(on_debug_.get());
 }

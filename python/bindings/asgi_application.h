@@ -17,7 +17,7 @@
 
 namespace outrider::python {
 
-class AsgiExchange;
+class AsgiCycle;
 
 class AsgiApplication final : public http::Application {
  public:
@@ -34,6 +34,7 @@ class AsgiApplication final : public http::Application {
     PyObject* protocol_error;      // what send() raises when the message breaks the rules
     std::string root_path;
     std::string request_id;  // the header field, in lower case, that has a request's id; empty: there is none
+    bool takes_websockets;   // else their handshakes are requests as others
   };
 
   /// Throws nanobind's python_error. Counted: a task that outlives the engine (it swallowed its cancellation) still
@@ -58,12 +59,12 @@ class AsgiApplication final : public http::Application {
   PyObject* disconnected_error() const { return disconnected_error_.get(); }
   PyObject* protocol_error() const { return protocol_error_.get(); }
   const std::string& request_id_field() const { return request_id_field_; }
-  void on_task_done(AsgiExchange& exchange, PyObject* task);
+  void on_task_done(AsgiCycle& cycle, PyObject* task);
   /// What the application let out. A disconnection that was passed on is no error of the application.
-  void report_exception(AsgiExchange& exchange, PyObject* exception, bool is_disconnected);
-  void report_incomplete(AsgiExchange& exchange, bool has_started);
+  void report_exception(AsgiCycle& cycle, PyObject* exception, bool is_disconnected);
+  void report_incomplete(AsgiCycle& cycle, bool has_started);
   /// What the application says for those who debug it; only if offers_debug().
-  void report_debug(AsgiExchange& exchange, PyObject* info);
+  void report_debug(AsgiCycle& cycle, PyObject* info);
   bool offers_debug() const { return on_debug_.get() != Py_None; }
 
   /// The tasks that are still running, background tasks behind a complete response included: a set.
@@ -72,7 +73,9 @@ class AsgiApplication final : public http::Application {
  private:
   ~AsgiApplication() override = default;
   void let_go();
-  bool start(PyObject* receive, http::Exchange& exchange);
+  void on_handshake(http::Exchange& exchange);
+  void begin(http::Exchange& exchange, PyObject* receive, const PyRef& scope);
+  bool start(PyObject* receive, PyObject* scope);
   bool is_disconnection(PyObject* exception) const;
 
   PyRef app_, context_, create_future_, on_exception_, on_incomplete_, on_debug_, as_coroutine_, disconnected_error_,
@@ -84,6 +87,7 @@ class AsgiApplication final : public http::Application {
   PyRef done_method_;       // asyncio.Task.done, unbound
   PyRef exception_method_;  // asyncio.Task.exception, unbound
   std::string request_id_field_;
+  bool takes_websockets_;
   ScopeFactory scopes_;
   TaskStarter tasks_starter_;
 };

@@ -4,9 +4,11 @@
 #include <structmember.h>
 
 #include <new>
+#include <utility>
 
 #include "asgi_application.h"
 #include "asgi_exchange.h"
+#include "asgi_websocket.h"
 #include "names.h"
 #include "py_ref.h"
 
@@ -15,7 +17,14 @@ namespace {
 
 struct ReceiveObject {
   PyObject_HEAD vectorcallfunc call;
-  AsgiExchange exchange;
+  AsgiCycle* cycle;  // behind this
+};
+
+// One of the two kinds, as one object.
+template <class Cycle>
+struct ReceiveOf {
+  ReceiveObject receive;
+  Cycle cycle;
 };
 
 struct SendObject {
@@ -36,6 +45,7 @@ struct WaitingObject {
 };
 
 PyTypeObject* receive_type = nullptr;
+PyTypeObject* websocket_receive_type = nullptr;
 PyTypeObject* send_type = nullptr;
 PyTypeObject* waiting_type = nullptr;
 PyTypeObject* done_type = nullptr;
@@ -55,7 +65,7 @@ void free_object(PyObject* self) {
 // asyncio's objects aren't safe to use from other threads, and neither is the engine. `use` is "receive() was
 // called".
 bool check_on_thread(ReceiveObject* receive, const char* use) {
-  if (PyThread_get_thread_ident() == receive->exchange.application().thread()) return true;
+  if (PyThread_get_thread_ident() == receive->cycle->application().thread()) return true;
   PyErr_Format(PyExc_RuntimeError,
                "%s in another thread than the event loop's; go through asyncio.run_coroutine_threadsafe(), "
                "or anyio.from_thread.run()",
@@ -83,21 +93,21 @@ void waiting_dealloc(PyObject* self) {
 }
 
 bool is_ready(WaitingObject* waiting) {
-  AsgiExchange& exchange = waiting->receive->exchange;
-  return waiting->waits_for == WaitsFor::Message ? exchange.can_receive() : exchange.can_send();
+  AsgiCycle& cycle = *waiting->receive->cycle;
+  return waiting->waits_for == WaitsFor::Message ? cycle.can_receive() : cycle.can_send();
 }
 
 PyObject* take_result(WaitingObject* waiting) {
-  AsgiExchange& exchange = waiting->receive->exchange;
-  if (waiting->waits_for == WaitsFor::Message) return exchange.take_message();
-  return exchange.check_connected() ? Py_NewRef(Py_None) : nullptr;
+  AsgiCycle& cycle = *waiting->receive->cycle;
+  if (waiting->waits_for == WaitsFor::Message) return cycle.take_message();
+  return cycle.check_connected() ? Py_NewRef(Py_None) : nullptr;
 }
 
 // An application that asks again and again, though it was told of the disconnection, would otherwise never give the
 // event loop a turn, and nothing could end it.
 bool gives_turn(WaitingObject* waiting) {
   if (waiting->gave_turn || waiting->waits_for != WaitsFor::Message) return false;
-  return waiting->gave_turn = waiting->receive->exchange.gave_disconnect();
+  return waiting->gave_turn = waiting->receive->cycle->gave_disconnect();
 }
 
 // A future being done means "look again": another receive() may have taken what came. So nothing is lost when a
@@ -119,7 +129,7 @@ PySendResult waiting_send(PyObject* self, PyObject*, PyObject** result) {
         *result = take_result(waiting);
         return *result == nullptr ? PYGEN_ERROR : PYGEN_RETURN;
       }
-      const PyRef future = PyRef::steal(waiting->receive->exchange.make_waiter());
+      const PyRef future = PyRef::steal(waiting->receive->cycle->make_waiter());
       waiting->iterator = future ? PyObject_CallMethod(future.get(), "__await__", nullptr) : nullptr;
       if (waiting->iterator == nullptr) return PYGEN_ERROR;
     }
@@ -236,13 +246,14 @@ PyObject* receive_call(PyObject* self, PyObject* const*, size_t count, PyObject*
   return new_waiting(receive, WaitsFor::Message);
 }
 
+template <class Cycle>
 void receive_dealloc(PyObject* self) {
-  reinterpret_cast<ReceiveObject*>(self)->exchange.~AsgiExchange();
+  reinterpret_cast<ReceiveOf<Cycle>*>(self)->cycle.~Cycle();
   free_object(self);
 }
 
 PyObject* receive_repr(PyObject* self) {
-  const PyRef line = PyRef::steal(reinterpret_cast<ReceiveObject*>(self)->exchange.describe());
+  const PyRef line = PyRef::steal(reinterpret_cast<ReceiveObject*>(self)->cycle->describe());
   return line ? PyUnicode_FromFormat("<outrider receive of %U>", line.get()) : nullptr;
 }
 
@@ -251,8 +262,9 @@ PyMemberDef receive_members[] = {
     {nullptr, 0, 0, 0, nullptr},
 };
 
+template <class Cycle>
 PyType_Slot receive_slots[] = {
-    {Py_tp_dealloc, reinterpret_cast<void*>(receive_dealloc)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(receive_dealloc<Cycle>)},
     {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
     {Py_tp_repr, reinterpret_cast<void*>(receive_repr)},
     {Py_tp_members, receive_members},
@@ -270,8 +282,8 @@ PyObject* send_call(PyObject* self, PyObject* const* arguments, size_t count, Py
     PyErr_SetString(PyExc_TypeError, "send() takes one argument, the message");
     return nullptr;
   }
-  if (!check_on_thread(receive, "send() was called") || !receive->exchange.send(message)) return nullptr;
-  if (receive->exchange.can_send()) return Py_NewRef(done_object);
+  if (!check_on_thread(receive, "send() was called") || !receive->cycle->send(message)) return nullptr;
+  if (receive->cycle->can_send()) return Py_NewRef(done_object);
   return new_waiting(receive, WaitsFor::Room);
 }
 
@@ -281,7 +293,7 @@ void send_dealloc(PyObject* self) {
 }
 
 PyObject* send_repr(PyObject* self) {
-  const PyRef line = PyRef::steal(reinterpret_cast<SendObject*>(self)->receive->exchange.describe());
+  const PyRef line = PyRef::steal(reinterpret_cast<SendObject*>(self)->receive->cycle->describe());
   return line ? PyUnicode_FromFormat("<outrider send of %U>", line.get()) : nullptr;
 }
 
@@ -313,10 +325,20 @@ bool register_coroutine(PyTypeObject* type) {
 }
 
 PyObject* on_task_done(PyObject* receive, PyObject* task) {
-  AsgiExchange& exchange = exchange_of(receive);
-  exchange.application().on_task_done(exchange, task);
+  AsgiCycle& cycle = cycle_of(receive);
+  cycle.application().on_task_done(cycle, task);
   if (PyErr_Occurred() != nullptr) return nullptr;
   Py_RETURN_NONE;
+}
+
+template <class Cycle, class... Rest>
+PyObject* make_receive(PyTypeObject* type, AsgiApplication& application, http::Exchange& exchange, Rest... rest) {
+  auto* object = allocate<ReceiveOf<Cycle>>(type);
+  if (object == nullptr) return nullptr;
+  auto* self = reinterpret_cast<PyObject*>(object);
+  object->receive.call = receive_call;
+  object->receive.cycle = new (&object->cycle) Cycle(application, exchange, self, std::move(rest)...);
+  return self;
 }
 
 PyMethodDef done_callback_definition{"on_task_done", on_task_done, METH_O, nullptr};
@@ -325,23 +347,26 @@ PyMethodDef done_callback_definition{"on_task_done", on_task_done, METH_O, nullp
 
 bool make_callable_types() {
   constexpr unsigned kCallable = kFlags | Py_TPFLAGS_HAVE_VECTORCALL;
-  receive_type = make_type("outrider._engine.Receive", sizeof(ReceiveObject), kCallable, receive_slots);
+  receive_type =
+      make_type("outrider._engine.Receive", sizeof(ReceiveOf<AsgiExchange>), kCallable, receive_slots<AsgiExchange>);
+  websocket_receive_type = make_type("outrider._engine.WebSocketReceive", sizeof(ReceiveOf<AsgiWebSocket>), kCallable,
+                                     receive_slots<AsgiWebSocket>);
   send_type = make_type("outrider._engine.Send", sizeof(SendObject), kCallable, send_slots);
   waiting_type = make_type("outrider._engine.Waiting", sizeof(WaitingObject), kFlags, waiting_slots);
   done_type = make_type("outrider._engine.Done", sizeof(PyObject), kFlags, done_slots);
-  if (receive_type == nullptr || send_type == nullptr || waiting_type == nullptr || done_type == nullptr)
+  if (receive_type == nullptr || websocket_receive_type == nullptr || send_type == nullptr ||
+      waiting_type == nullptr || done_type == nullptr)
     return false;
   done_object = allocate<PyObject>(done_type);
   return done_object != nullptr && register_coroutine(waiting_type) && register_coroutine(done_type);
 }
 
 PyObject* new_receive(AsgiApplication& application, http::Exchange& exchange) {
-  auto* receive = allocate<ReceiveObject>(receive_type);
-  if (receive == nullptr) return nullptr;
-  receive->call = receive_call;
-  auto* self = reinterpret_cast<PyObject*>(receive);
-  new (&receive->exchange) AsgiExchange(application, exchange, self);
-  return self;
+  return make_receive<AsgiExchange>(receive_type, application, exchange);
+}
+
+PyObject* new_receive(AsgiApplication& application, http::Exchange& exchange, websocket::Handshake handshake) {
+  return make_receive<AsgiWebSocket>(websocket_receive_type, application, exchange, std::move(handshake));
 }
 
 PyObject* new_send(PyObject* receive) {
@@ -352,7 +377,7 @@ PyObject* new_send(PyObject* receive) {
   return reinterpret_cast<PyObject*>(send);
 }
 
-AsgiExchange& exchange_of(PyObject* receive) { return reinterpret_cast<ReceiveObject*>(receive)->exchange; }
+AsgiCycle& cycle_of(PyObject* receive) { return *reinterpret_cast<ReceiveObject*>(receive)->cycle; }
 
 PyObject* new_done_callback(PyObject* receive) { return PyCFunction_New(&done_callback_definition, receive); }
 

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -94,6 +95,9 @@ class PyEngine {
     proxy_protocol_ = proxy_protocol;
   }
 
+  // Before attach(). Without it the handshakes of WebSockets are requests as others.
+  void take_websockets(const nb::dict& deflate) { websocket_deflate_ = deflate_of(deflate); }
+
   std::vector<int> filenos() const {
     std::vector<int> numbers;
     for (const net::BoundSocket& socket : sockets_) numbers.push_back(socket.fd());
@@ -118,6 +122,7 @@ class PyEngine {
     engine_ = std::make_unique<server::Engine>(*loop_, limits_, *application_);
     if (!server_header_) engine_->service().set_server({});
     engine_->service().sends_date = date_header_;
+    engine_->websockets().deflate = websocket_deflate_.value_or(WebSocketDeflate{});
     engine_->service().set_default_fields(headers_);
     engine_->log().keep(records_);
     engine_->trust(proxies_,
@@ -323,7 +328,8 @@ class PyEngine {
                                      nb::handle(callbacks["disconnected_error"]).ptr(),
                                      nb::handle(callbacks["protocol_error"]).ptr(),
                                      root_path,
-                                     request_id_};
+                                     request_id_,
+                                     websocket_deflate_.has_value()};
     application_.reset(new AsgiApplication(options));
   }
 
@@ -374,7 +380,8 @@ class PyEngine {
   std::string access_format_;
   nb::object access_trouble_;
   std::unique_ptr<AccessRecords> access_records_;
-  std::string request_id_;  // the field's name; empty for none
+  std::optional<WebSocketDeflate> websocket_deflate_;  // none: WebSockets aren't taken
+  std::string request_id_;                             // the field's name; empty for none
   bool trusts_request_id_ = false;
   nb::object refused_;
   std::unique_ptr<LogGate> refused_gate_;
@@ -422,6 +429,9 @@ void bind_engine(nb::module_& module) {
       .def("trust", &PyEngine::trust, nb::arg("proxies"), nb::arg("fields"), nb::arg("proxy_protocol"),
            nb::sig("def trust(self, proxies: list[str], fields: list[str], proxy_protocol: bool) -> None"),
            "Whom to believe what of the origin of requests; before attach(). Raises ValueError.")
+      .def("take_websockets", &PyEngine::take_websockets, nb::arg("deflate"),
+           nb::sig("def take_websockets(self, deflate: dict[str, bool | int]) -> None"),
+           "Lets the application have WebSockets, compressed in that way; before attach().")
       .def_prop_ro(
           "filenos",
           [](const PyEngine& engine) {

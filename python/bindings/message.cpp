@@ -47,12 +47,37 @@ bool refuse(PyObject* exception, const char* format, PyObject* culprit) {
   return false;
 }
 
-bool read_status(PyObject* message, long& status) {
+PyObject* message_type(PyObject* message) {
+  if (!PyDict_Check(message)) {
+    refuse(PyExc_TypeError, "an ASGI message must be a dict, not %.200R", message);
+    return nullptr;
+  }
+  PyObject* type = find(message, names().type);
+  if (type == nullptr && PyErr_Occurred() == nullptr) {
+    refuse(PyExc_ValueError, "an ASGI message must have a 'type': %.200R", message);
+  }
+  return type;
+}
+
+bool is_type(PyObject* type, PyObject* known, PyObject*& remembered) {
+  if (type == known || type == remembered) return true;
+  if (!PyUnicode_Check(type) || PyUnicode_Compare(type, known) != 0) return false;
+  Py_XSETREF(remembered, Py_NewRef(type));
+  return true;
+}
+
+bool refuse_value(PyObject* exception, const char* format, PyObject* type, PyObject* culprit) {
+  const PyRef alive = PyRef::borrow(culprit);
+  PyErr_Format(exception, format, type, culprit);
+  return false;
+}
+
+bool read_status(PyObject* message, PyObject* type, long& status) {
   PyObject* object = find(message, names().status);
   if (object == nullptr || !PyLong_Check(object) || PyBool_Check(object)) {
     if (PyErr_Occurred() != nullptr) return false;
-    if (object == nullptr) return refuse(PyExc_TypeError, "'http.response.start' must have a 'status'", nullptr);
-    return refuse(PyExc_TypeError, "'status' of 'http.response.start' must be an int, not %.200R", object);
+    if (object == nullptr) return refuse(PyExc_TypeError, "%R must have a 'status'", type);
+    return refuse_value(PyExc_TypeError, "'status' of %R must be an int, not %.200R", type, object);
   }
   int overflow = 0;
   status = PyLong_AsLongAndOverflow(object, &overflow);
@@ -69,12 +94,12 @@ bool read_flag(PyObject* message, PyObject* key, bool& value) {
   return false;
 }
 
-PyRef read_body(PyObject* message) {
+PyRef read_body(PyObject* message, PyObject* type) {
   PyRef body = PyRef::borrow(find(message, names().body));
   if (!body) return PyErr_Occurred() == nullptr ? PyRef::borrow(names().empty_bytes) : PyRef();
   if (PyBytes_Check(body.get())) return body;
   if (PyObject_CheckBuffer(body.get())) return PyRef::steal(PyBytes_FromObject(body.get()));
-  refuse(PyExc_TypeError, "'body' of 'http.response.body' must be bytes, not %.200R", body.get());
+  refuse_value(PyExc_TypeError, "'body' of %R must be bytes, not %.200R", type, body.get());
   return {};
 }
 

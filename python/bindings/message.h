@@ -19,14 +19,20 @@ namespace outrider::python {
 /// The text of `bytes`, a bytes object; valid as long as that is.
 std::string_view view(PyObject* bytes);
 
-// False, or an empty reference, with a Python error on failure.
+// False, or an empty reference, with a Python error on failure. `type` is the message's, for the error.
+
+/// The message's 'type', borrowed; null with a Python error for what is no message.
+PyObject* message_type(PyObject* message);
+/// Compares a message's type with a known one. Applications send the same string object again and again: the last
+/// one that was equal is remembered, and then compared by pointer.
+bool is_type(PyObject* type, PyObject* known, PyObject*& remembered);
 
 /// 'status' of the message: an int, whatever its size.
-bool read_status(PyObject* message, long& status);
+bool read_status(PyObject* message, PyObject* type, long& status);
 /// The value of a key that is true or false; false where it is missing.
 bool read_flag(PyObject* message, PyObject* key, bool& value);
 /// 'body' as bytes: a buffer of another kind is copied, for it may change before it has left.
-PyRef read_body(PyObject* message);
+PyRef read_body(PyObject* message, PyObject* type);
 /// The fields under a key: a list or tuple of lists or tuples of two bytes objects; empty where it is missing.
 /// Nothing of the application's may run between this and the last use of the result, which may be the application's
 /// own list.
@@ -38,5 +44,7 @@ PyRef read_links(PyObject* message);
 /// Raises `exception` with a format that takes the repr of the culprit, cut to a length that fits a log, as "%.200R".
 /// Returns false.
 bool refuse(PyObject* exception, const char* format, PyObject* culprit);
+/// The same with a format that takes the repr of the message's type before.
+bool refuse_value(PyObject* exception, const char* format, PyObject* type, PyObject* culprit);
 
 }  // namespace outrider::python

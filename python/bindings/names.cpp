@@ -1,22 +1,56 @@
 // SPDX-License-Identifier: MIT
 #include "names.h"
 
+#include <initializer_list>
+
 namespace outrider::python {
 namespace {
 
 Names instance{};
+
+struct Entry {
+  PyObject** to;
+  const char* text;
+};
+
+bool make(std::initializer_list<Entry> entries) {
+  for (const Entry& entry : entries) {
+    *entry.to = PyUnicode_InternFromString(entry.text);
+    if (*entry.to == nullptr) return false;
+  }
+  return true;
+}
+
+bool make_websocket_names() {
+  Names& n = instance;
+  return make({
+      {&n.text, "text"},
+      {&n.bytes, "bytes"},
+      {&n.code, "code"},
+      {&n.reason, "reason"},
+      {&n.subprotocol, "subprotocol"},
+      {&n.subprotocols, "subprotocols"},
+      {&n.websocket, "websocket"},
+      {&n.websocket_connect, "websocket.connect"},
+      {&n.websocket_receive, "websocket.receive"},
+      {&n.websocket_disconnect, "websocket.disconnect"},
+      {&n.websocket_accept, "websocket.accept"},
+      {&n.websocket_send, "websocket.send"},
+      {&n.websocket_close, "websocket.close"},
+      {&n.websocket_response, "websocket.http.response"},
+      {&n.websocket_response_start, "websocket.http.response.start"},
+      {&n.websocket_response_body, "websocket.http.response.body"},
+      {&n.word_websocket, "WebSocket"},
+  });
+}
 
 }  // namespace
 
 const Names& names() { return instance; }
 
 bool make_names() {
-  struct Entry {
-    PyObject** to;
-    const char* text;
-  };
   Names& n = instance;
-  const Entry entries[] = {
+  const bool is_made = make({
       {&n.type, "type"},
       {&n.asgi, "asgi"},
       {&n.http_version, "http_version"},
@@ -68,13 +102,9 @@ bool make_names() {
       {&n.empty_string, ""},
       {&n.get, "GET"},
       {&n.post, "POST"},
-  };
-  for (const Entry& entry : entries) {
-    *entry.to = PyUnicode_InternFromString(entry.text);
-    if (*entry.to == nullptr) return false;
-  }
+  });
   n.empty_bytes = PyBytes_FromStringAndSize(nullptr, 0);
-  return n.empty_bytes != nullptr;
+  return is_made && make_websocket_names() && n.empty_bytes != nullptr;
 }
 
 }  // namespace outrider::python

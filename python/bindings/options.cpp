@@ -58,10 +58,30 @@ Limits limits_of(const nb::dict& values) {
   seconds("keep_alive_timeout", limits.keep_alive_timeout);
   seconds("write_timeout", limits.write_timeout);
   seconds("linger_timeout", limits.linger_timeout);
+  number("websocket_message_bytes_max", limits.websocket_message_bytes_max);
+  number("websocket_frame_bytes_max", limits.websocket_frame_bytes_max);
+  number("websocket_queue_max", limits.websocket_queue_max);
+  number("websocket_queue_bytes_max", limits.websocket_queue_bytes_max);
+  seconds("websocket_ping_interval", limits.websocket_ping_interval);
+  seconds("websocket_ping_timeout", limits.websocket_ping_timeout);
+  seconds("websocket_close_timeout", limits.websocket_close_timeout);
   for (const auto& [name, value] : unknown) {
     throw nb::value_error(("there is no limit " + nb::cast<std::string>(nb::repr(name))).c_str());
   }
   return limits;
+}
+
+WebSocketDeflate deflate_of(const nb::dict& values) {
+  WebSocketDeflate deflate;
+  deflate.is_enabled = nb::cast<bool>(values["is_enabled"]);
+  deflate.server_max_window_bits = nb::cast<int>(values["server_max_window_bits"]);
+  deflate.client_max_window_bits = nb::cast<int>(values["client_max_window_bits"]);
+  deflate.server_no_context_takeover = nb::cast<bool>(values["server_no_context_takeover"]);
+  deflate.client_no_context_takeover = nb::cast<bool>(values["client_no_context_takeover"]);
+  deflate.memory_level = nb::cast<int>(values["memory_level"]);
+  deflate.level = nb::cast<int>(values["level"]);
+  deflate.message_bytes_min = nb::cast<std::size_t>(values["message_bytes_min"]);
+  return deflate;
 }
 
 http1::DefaultFields default_fields(nb::handle headers) {

@@ -15,6 +15,7 @@
 #include "http1/default_fields.h"
 #include "outrider/error.h"
 #include "outrider/limits.h"
+#include "outrider/websocket_deflate.h"
 
 namespace outrider::python {
 
@@ -22,6 +23,9 @@ std::chrono::milliseconds milliseconds(double seconds);
 
 /// The limits by their names; those that aren't there have their defaults. Raises ValueError for another name.
 Limits limits_of(const nanobind::dict& values);
+
+/// How WebSocket messages are compressed: every field of WebSocketDeflate by its name.
+WebSocketDeflate deflate_of(const nanobind::dict& values);
 
 /// Pairs of str. Raises ValueError for one that no response could have.
 http1::DefaultFields default_fields(nanobind::handle headers);

@@ -67,6 +67,10 @@ PyObject* bytes_of(std::string_view text) {
   return PyBytes_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
 }
 
+PyObject* text_of(std::string_view ascii) {
+  return PyUnicode_DecodeASCII(ascii.data(), static_cast<Py_ssize_t>(ascii.size()), "replace");
+}
+
 PyObject* method_object(std::string_view method) {
   if (method == "GET") return Py_NewRef(names().get);
   if (method == "POST") return Py_NewRef(names().post);
@@ -99,31 +103,64 @@ ScopeFactory::ScopeFactory(std::string root_path, PyObject* state, bool offers_d
   asgi_ = PyRef::steal(Py_BuildValue("{s:s, s:s}", "version", "3.0", "spec_version", "2.5"));
   extensions_ = PyRef::steal(Py_BuildValue("{O:{}, O:{}, O:{}, O:{}}", n.response_trailers, n.response_pathsend,
                                            n.response_zerocopysend, n.response_early_hint));
+  websocket_extensions_ = PyRef::steal(Py_BuildValue("{O:{}}", n.websocket_response));
   // Every key that a scope has, so that filling it in changes values only and the copy stays compact.
   template_ = PyRef::steal(Py_BuildValue(
       "{O:O, O:O, O:O, O:O, O:O, O:s, O:O, O:O, O:O, O:O, O:s#, O:O, O:O}", n.type, n.http, n.asgi, Py_None,
       n.http_version, n.version_1_1, n.server, Py_None, n.client, Py_None, n.scheme, "http", n.method, n.get, n.path,
       n.empty_string, n.raw_path, n.empty_bytes, n.query_string, n.empty_bytes, n.root_path, root_path_.data(),
       static_cast<Py_ssize_t>(root_path_.size()), n.headers, Py_None, n.extensions, Py_None));
-  if (!asgi_ || !extensions_ || !template_) throw nanobind::python_error();
+  if (!asgi_ || !extensions_ || !websocket_extensions_ || !template_) throw nanobind::python_error();
   if (state_) PyDict_SetItem(template_.get(), n.state, Py_None);
   if (offers_debug) set(extensions_.get(), n.response_debug, PyRef::steal(PyDict_New()));
+  make_websocket_template();
+}
+
+void ScopeFactory::make_websocket_template() {
+  const Names& n = names();
+  websocket_template_ = PyRef::steal(PyDict_Copy(template_.get()));
+  PyObject* scope = websocket_template_.get();
+  if (scope == nullptr || PyDict_SetItem(scope, n.type, n.websocket) != 0 || PyDict_DelItem(scope, n.method) != 0 ||
+      !set(scope, n.scheme, PyRef::steal(PyUnicode_FromString("ws"))) ||
+      PyDict_SetItem(scope, n.subprotocols, Py_None) != 0) {
+    throw nanobind::python_error();
+  }
 }
 
 PyObject* ScopeFactory::make(http::Exchange& exchange) {
+  PyRef scope = PyRef::steal(PyDict_Copy(template_.get()));
+  if (!scope || !fill(scope.get(), exchange, extensions_)) return nullptr;
+  if (!set(scope.get(), names().method, PyRef::steal(method_object(exchange.head().method())))) return nullptr;
+  const http::Origin* origin = exchange.origin();
+  if (origin != nullptr && !set(scope.get(), names().scheme, PyRef::steal(text_of(origin->scheme)))) return nullptr;
+  return scope.release();
+}
+
+PyObject* ScopeFactory::make(http::Exchange& exchange, const std::vector<std::string_view>& subprotocols) {
+  const Names& n = names();
+  PyRef scope = PyRef::steal(PyDict_Copy(websocket_template_.get()));
+  PyRef list = PyRef::steal(PyList_New(0));
+  if (!scope || !list || !fill(scope.get(), exchange, websocket_extensions_)) return nullptr;
+  for (const std::string_view subprotocol : subprotocols) {
+    const PyRef text = PyRef::steal(text_of(subprotocol));
+    if (!text || PyList_Append(list.get(), text.get()) != 0) return nullptr;
+  }
+  if (PyDict_SetItem(scope.get(), n.subprotocols, list.get()) != 0) return nullptr;
+  const bool is_secure = exchange.scheme() == "https";
+  if (is_secure && !set(scope.get(), n.scheme, PyRef::steal(PyUnicode_FromString("wss")))) return nullptr;
+  return scope.release();
+}
+
+// What both kinds have.
+bool ScopeFactory::fill(PyObject* scope, http::Exchange& exchange, const PyRef& extensions) {
   const Names& n = names();
   const http::RequestHead& head = exchange.head();
-  PyRef scope = PyRef::steal(PyDict_Copy(template_.get()));
-  if (!scope) return nullptr;
   // Applications and middleware write into these, too: nothing of it may reach another request.
-  if (!set(scope.get(), n.asgi, PyRef::steal(PyDict_Copy(asgi_.get())))) return nullptr;
-  if (!set(scope.get(), n.extensions, PyRef::steal(PyDict_Copy(extensions_.get())))) return nullptr;
-  if (head.minor_version() == 0 && PyDict_SetItem(scope.get(), n.http_version, n.version_1_0) != 0) return nullptr;
-  if (!set(scope.get(), n.method, PyRef::steal(method_object(head.method())))) return nullptr;
-  if (!add_target(scope.get(), head) || !add_headers(scope.get(), head)) return nullptr;
-  if (!add_connection(scope.get(), exchange)) return nullptr;
-  if (state_ && !set(scope.get(), n.state, PyRef::steal(PyDict_Copy(state_.get())))) return nullptr;
-  return scope.release();
+  if (!set(scope, n.asgi, PyRef::steal(PyDict_Copy(asgi_.get())))) return false;
+  if (!set(scope, n.extensions, PyRef::steal(PyDict_Copy(extensions.get())))) return false;
+  if (head.minor_version() == 0 && PyDict_SetItem(scope, n.http_version, n.version_1_0) != 0) return false;
+  if (!add_target(scope, head) || !add_headers(scope, head) || !add_connection(scope, exchange)) return false;
+  return !state_ || set(scope, n.state, PyRef::steal(PyDict_Copy(state_.get())));
 }
 
 bool ScopeFactory::add_target(PyObject* scope, const http::RequestHead& head) {
@@ -158,10 +195,7 @@ bool ScopeFactory::add_connection(PyObject* scope, http::Exchange& exchange) {
   if (pair == nullptr || PyDict_SetItem(scope, n.server, PyTuple_GET_ITEM(pair, 1)) != 0) return false;
   const http::Origin* origin = exchange.origin();
   if (origin == nullptr) return PyDict_SetItem(scope, n.client, PyTuple_GET_ITEM(pair, 0)) == 0;
-  const std::string_view scheme = origin->scheme;
-  return set(scope, n.client, PyRef::steal(address_object(origin->client))) &&
-         set(scope, n.scheme,
-             PyRef::steal(PyUnicode_DecodeASCII(scheme.data(), static_cast<Py_ssize_t>(scheme.size()), nullptr)));
+  return set(scope, n.client, PyRef::steal(address_object(origin->client)));
 }
 
 }  // namespace outrider::python

@@ -22,11 +22,13 @@ LIFESPANS = ("auto", "on", "off")
 ISOLATIONS = ("thread", "none", "process")
 OUTPUTS = ("capture", "inherit")
 LOG_LEVELS = tuple(LEVELS)
+# The others are uvicorn's names of its implementations: there is one here.
+WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
-    """A field with its help text; ``metadata`` may hold ``choices``, ``least`` (of a number), ``cli=False`` and the
-    ``flag`` of an option that may be given several times."""
+    """A field with its help text; ``metadata`` may hold ``choices``, ``least`` and ``most`` of a number,
+    ``cli=False`` and the ``flag`` of an option that may be given several times."""
     return field(default=default, metadata={"help": help, **metadata})
 
 
@@ -145,6 +147,36 @@ class Config:
     timeout_graceful_shutdown: float | None = option(
         None, "seconds that running requests have when the server stops; default 30 in run(), 1 beside a program"
     )
+    ws: str = option(
+        "auto", "none: handshakes of WebSockets are requests as others; all else is auto", choices=WEBSOCKETS
+    )
+    ws_max_size: int = option(
+        16 * 1024 * 1024, "bytes of a WebSocket message, decompressed; more closes it with 1009", least=1
+    )
+    ws_frame_max: int = option(0, "bytes of a WebSocket frame; more closes it with 1009; 0: as many as a message")
+    ws_max_queue: int = option(32, "WebSocket messages that wait for the application; reading stops above", least=1)
+    ws_queue_bytes_max: int = option(
+        256 * 1024, "bytes of WebSocket messages that wait for the application; reading stops above", least=1
+    )
+    ws_ping_interval: float | None = option(20.0, "seconds between two pings to a WebSocket's client; 0 for none")
+    ws_ping_timeout: float | None = option(
+        20.0, "seconds for a WebSocket's client to answer a ping; then it is closed; 0 for no limit"
+    )
+    ws_close_timeout: float = option(
+        10.0, "seconds for a WebSocket's client to answer the closing; then the connection is cut; 0 for no limit"
+    )
+    ws_per_message_deflate: bool = option(True, "compress WebSocket messages for clients that offer it")
+    ws_deflate_server_max_window_bits: int = option(
+        12, "the window that messages to the client are compressed with, as a power of two", least=9, most=15
+    )
+    ws_deflate_client_max_window_bits: int = option(
+        12, "the window that clients are told to compress with, as a power of two", least=9, most=15
+    )
+    ws_deflate_server_no_context_takeover: bool = option(False, "compress each message to the client for itself")
+    ws_deflate_client_no_context_takeover: bool = option(False, "have clients compress each message for itself")
+    ws_deflate_memory_level: int = option(5, "zlib's memLevel for WebSocket messages", least=1, most=9)
+    ws_deflate_level: int = option(1, "zlib's level for WebSocket messages", least=1, most=9)
+    ws_deflate_message_bytes_min: int = option(256, "bytes of a WebSocket message from which on it is compressed")
     start_timeout: float = option(60.0, "seconds for the application to start up; then the start fails; 0 for no limit")
     stop_after: int = option(0, "requests after which the server stops by itself; 0 for no limit")
     idle_timeout: float = option(
@@ -219,6 +251,26 @@ class Config:
             "request_timeout": self.timeout_request,
             "write_timeout": self.timeout_write,
             "linger_timeout": self.timeout_linger,
+            "websocket_message_bytes_max": self.ws_max_size,
+            "websocket_frame_bytes_max": self.ws_frame_max,
+            "websocket_queue_max": self.ws_max_queue,
+            "websocket_queue_bytes_max": self.ws_queue_bytes_max,
+            "websocket_ping_interval": self.ws_ping_interval or 0.0,
+            "websocket_ping_timeout": self.ws_ping_timeout or 0.0,
+            "websocket_close_timeout": self.ws_close_timeout,
+        }
+
+    def websocket_deflate(self) -> dict[str, bool | int]:
+        """What ``Engine.take_websockets()`` takes."""
+        return {
+            "is_enabled": self.ws_per_message_deflate,
+            "server_max_window_bits": self.ws_deflate_server_max_window_bits,
+            "client_max_window_bits": self.ws_deflate_client_max_window_bits,
+            "server_no_context_takeover": self.ws_deflate_server_no_context_takeover,
+            "client_no_context_takeover": self.ws_deflate_client_no_context_takeover,
+            "memory_level": self.ws_deflate_memory_level,
+            "level": self.ws_deflate_level,
+            "message_bytes_min": self.ws_deflate_message_bytes_min,
         }
 
 
@@ -256,9 +308,10 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
         raise TypeError(f"{spec.name}={value!r} ({type(value).__name__}) must be {wanted}{hint}")
     if isinstance(value, (int, float)) and not isinstance(value, bool) and spec.name != "log_level":
         least = spec.metadata.get("least", 0)
-        most = SECONDS_MAX if "float" in names else math.inf
+        most = spec.metadata.get("most", SECONDS_MAX if "float" in names else math.inf)
         if not (least <= value < math.inf and value <= most):
-            raise ValueError(f"{spec.name}={value!r} must be a number of at least {least}")
+            wanted = f"from {least} to {most}" if "most" in spec.metadata else f"of at least {least}"
+            raise ValueError(f"{spec.name}={value!r} must be a number {wanted}")
     choices = spec.metadata.get("choices")
     if choices and isinstance(value, str) and value not in choices:
         raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(map(repr, choices))}")

@@ -30,6 +30,11 @@ class Engine:
         Whom to believe what of the origin of requests; before attach(). Raises ValueError.
         """
 
+    def take_websockets(self, deflate: dict[str, bool | int]) -> None:
+        """
+        Lets the application have WebSockets, compressed in that way; before attach().
+        """
+
     @property
     def filenos(self) -> list[int]:
         """The descriptors of the sockets, before attach()."""

@@ -148,6 +148,8 @@ class Handle:
             config.limits(), config.server_header, config.date_header, tuple(config.headers), config.request_log
         )
         self._engine.trust(*config.proxies())
+        if config.ws != "none":
+            self._engine.take_websockets(config.websocket_deflate())
         try:
             if sockets is not None:
                 for one in sockets:

@@ -18,7 +18,6 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "log_config": ((None,), "Outrider sets up no logging: use logging.config.dictConfig() for that"),
     "use_colors": ((None, False), "Outrider sets up no logging, and so no colours"),
     "http": (("auto", "h11", "httptools"), "there is one HTTP implementation, Outrider's own"),
-    "ws": (("auto", "none"), "there are no WebSockets yet"),
     "interface": (("auto", "asgi3"), "applications are ASGI 3 here"),
     "app_dir": ((None, ""), "put the folder on sys.path, or start the program in it"),
     "env_file": ((None,), "load it before, with python-dotenv for example"),
@@ -27,7 +26,6 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "timeout_notify": ((None, 30), "nothing calls it"),
     "timeout_worker_healthcheck": ((None, 5), "there are no workers"),
     "ssl_": ((None, "", 17, 2, 0, "TLSv1"), "there is no TLS yet: put a proxy in front"),
-    "ws_": ((None, 16777216, 32, 20.0, 20, True), "there are no WebSockets yet"),
 }
 
 
@@ -79,7 +77,7 @@ def take_uvicorn_options(options: dict[str, Any]) -> dict[str, Any]:
         if name == "headers" and value is None:
             continue
         prefix = name.partition("_")[0] + "_"
-        rule = _NEUTRAL.get(name) or (_NEUTRAL.get(prefix) if prefix in ("ssl_", "ws_") else None)
+        rule = _NEUTRAL.get(name) or (_NEUTRAL.get(prefix) if prefix == "ssl_" else None)
         if rule is None:
             kept[name] = value
         elif value not in rule[0]:

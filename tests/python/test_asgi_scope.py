@@ -181,10 +181,11 @@ def test_fields_of_the_framing_are_told_as_they_came() -> None:
     assert scope["headers"] == [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
 
 
-def test_a_handshake_of_a_websocket_is_a_request_of_http() -> None:
+def test_without_websockets_a_handshake_is_a_request_of_http() -> None:
     scope = scope_of(
         "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        ws="none",
     )
     assert (scope["type"], scope["scheme"]) == ("http", "http")
     assert (b"upgrade", b"websocket") in scope["headers"]

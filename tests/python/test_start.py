@@ -215,7 +215,7 @@ def test_a_loop_that_is_none_is_refused_by_name() -> None:
     "options",
     [
         {"reload": False, "workers": 1, "log_config": None, "proxy_headers": False, "use_colors": False},
-        {"http": "h11", "ws": "none", "interface": "asgi3", "app_dir": "", "env_file": None},
+        {"http": "h11", "interface": "asgi3", "app_dir": "", "env_file": None},
         {
             "ssl_keyfile": None,
             "ssl_certfile": None,
@@ -232,7 +232,7 @@ def test_options_of_uvicorns_that_ask_for_nothing_are_taken(options: dict[str, A
 
 @pytest.mark.parametrize(
     "options",
-    [{"reload": True}, {"workers": 4}, {"ssl_keyfile": "key.pem"}, {"ws": "wsproto"}],
+    [{"reload": True}, {"workers": 4}, {"ssl_keyfile": "key.pem"}, {"http": "wsgi"}],
 )
 def test_options_of_uvicorns_that_ask_for_something_are_refused_with_the_reason(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"{next(iter(options))}=.*an option of uvicorn's, can't be had: "):
