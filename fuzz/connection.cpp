@@ -170,7 +170,9 @@ class Conversation {
         if (response && !rest.empty()) response.reset();  // no, it was cut
         if (response) bytes = rest;
       }
-      if (!response) return check(!client_.is_ended() || client_.was_reset(), "what is cut short is told by a reset");
+      if (!response)
+        return check(!client_.is_ended() || client_.was_reset() || has_framed_head(bytes),
+                     "what is cut short shows it");
       if (response->is_informational()) continue;
       ++answered;
       if (!response->says_close) continue;

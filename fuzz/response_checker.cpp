@@ -120,4 +120,11 @@ std::optional<Response> take_response(std::string_view& bytes, bool answers_head
   return response;
 }
 
+bool has_framed_head(std::string_view bytes) {
+  const std::size_t end = bytes.find("\r\n\r\n");
+  if (end == std::string_view::npos) return false;
+  const std::string_view head = bytes.substr(0, end);
+  return head.find("\r\ncontent-length: ") != head.npos || head.find("\r\ntransfer-encoding: chunked") != head.npos;
+}
+
 }  // namespace outrider::fuzz

@@ -30,4 +30,8 @@ struct Response {
 /// Takes one response from the front of `bytes`. Nothing when it isn't complete; aborts when it isn't a response.
 std::optional<Response> take_response(std::string_view& bytes, bool answers_head);
 
+/// Whether the front of `bytes` is a whole head that says how long the content is: where it isn't all there, the
+/// recipient can tell.
+bool has_framed_head(std::string_view bytes);
+
 }  // namespace outrider::fuzz

@@ -87,11 +87,13 @@ std::optional<Fault> FramingRules::on_field(const http::RequestHead& head, const
       if (!ascii::equals_ignore_case(value, "100-continue")) return Fault::ExpectationUnknown;
       layout.expects_continue = true;
       return std::nullopt;
-    case 7:
+    case 7: {
       if (name != "upgrade") return std::nullopt;
-      upgrade_ = field.value;
-      offers_other_than_h2c_ = offers_other_than_h2c_ || !ascii::equals_ignore_case(value, "h2c");
+      const bool is_h2c = ascii::equals_ignore_case(value, "h2c");
+      if (!is_h2c || !offers_other_than_h2c_) upgrade_ = field.value;
+      offers_other_than_h2c_ = offers_other_than_h2c_ || !is_h2c;
       return std::nullopt;
+    }
     case 10:
       return name == "connection" ? on_connection(value) : std::nullopt;
     case 14:

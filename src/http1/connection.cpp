@@ -555,9 +555,15 @@ int Connection::abort() {
   return aborted;
 }
 
+// Where the framing shows the cut (RFC 9112 §8), an end does, and takes nothing of what went before with it. A reset
+// would: the answers to pipelined requests that the peer hasn't read yet. A stop doesn't wait for a peer to take
+// them.
 void Connection::give_up() {
   flush();
-  cut_off();
+  const bool waits = stop_stage_ == http::StopStage::None || queue_.size() == 0;
+  if (!exchange_->shows_cut() || !waits) return cut_off();
+  disconnect(http::Disconnect::Aborted);
+  begin_closing();
 }
 
 void Connection::cut_off() {

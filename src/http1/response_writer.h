@@ -62,6 +62,8 @@ class ResponseWriter {
 
   bool has_begun() const { return facts_.state != State::Idle; }
   bool has_sent_head() const { return facts_.state == State::Content; }
+  /// The peer can tell, of a response that has begun, that it is cut short when the connection just ends.
+  bool shows_cut() const { return facts_.framing == Framing::Length || facts_.framing == Framing::Chunked; }
   bool has_trailers() const { return facts_.has_trailers; }
   int status() const { return facts_.status; }
   /// The value of the first field of that name, in whatever case; its data() is null when there is none. Valid until

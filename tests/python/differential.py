@@ -67,11 +67,13 @@ ALLOWANCES = {
     ),
     "h11: Upgrade": (
         "RFC 9110 §7.8",
-        "a server MAY ignore it, as this application does; h11 then doesn't say whether the connection is kept.",
+        "a server MAY ignore it, as this application does; h11 then doesn't say whether the connection is kept. "
+        "Outrider reads nothing behind a protocol that was asked for and not given; of h2c it takes no notice.",
     ),
     "llhttp: Upgrade": (
         "RFC 9110 §7.8",
-        "a server MAY ignore it, and then reads the content; httptools skips that. It is given another field name.",
+        "a server MAY ignore it, and then reads the content; httptools skips that. It is given another field name. "
+        "Outrider reads nothing behind a protocol that was asked for and not given.",
     ),
     "llhttp: Proxy-Connection": (
         "RFC 9112 §C.2.2",
@@ -221,7 +223,7 @@ def read_with_h11(data: bytes) -> Reading:
             reading.allowances.add("h11: HTTP/1.0 with keep-alive")
         elif connection.their_state is h11.MIGHT_SWITCH_PROTOCOL:
             reading.allowances.add("h11: Upgrade")
-            if not says_keep(request.http_version, headers):
+            if not says_keep(request.http_version, headers) or asks_for_protocol(request.http_version, headers):
                 reading.end = "closed"
                 return reading
     return reading
@@ -239,6 +241,13 @@ def h11_message(connection: h11.Connection) -> tuple[h11.Request | None, bytes]:
             return request, body
         else:
             return None, body
+
+
+def asks_for_protocol(version: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> bool:
+    """RFC 9110 §7.8: Upgrade counts when Connection names it, and not in HTTP/1.0. Any protocol but h2c."""
+    named = b",".join(value.lower() for name, value in headers if name == b"connection").split(b",")
+    asked = [value.lower().strip() for name, value in headers if name == b"upgrade"]
+    return version == b"1.1" and b"upgrade" in {n.strip(b" \t") for n in named} and any(v != b"h2c" for v in asked)
 
 
 def says_keep(version: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> bool:
@@ -323,7 +332,7 @@ def read_with_llhttp(data: bytes) -> Reading:
         if keeps_alive and version == "1.0" and not says_keep(b"1.0", headers):
             reading.allowances.add("llhttp: HTTP/1.0 with keep-alive and close")
             keeps_alive = False
-        if not keeps_alive:
+        if not keeps_alive or asks_for_protocol(version.encode(), headers):
             reading.end = "closed"
             return reading
     return reading

@@ -245,10 +245,41 @@ TEST_CASE("a response that can't be completed is cut off") {
   CHECK(exchange.write("", More::No) == http::ResponseFault::BodyTooShort);
   exchange.abort();
   server.settle();
-  CHECK(client.was_reset());
-  CHECK(client.is_closed());
+  CHECK(client.received() == "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nabc");
+  CHECK(client.is_ended());
+  CHECK(!client.was_reset());  // its length shows that it is cut short
   CHECK(exchange.disconnects == 0);
   CHECK(server.engine().exchange_count() == 0);
+}
+
+TEST_CASE("a cut response takes none of the answers before it with it") {
+  RoutedServer server;
+  MemoryClient& client = server.connect_memory();
+  client.stop_taking();
+  server.exchange(client, get("/hello") + get("/later"));
+  Recorded& exchange = server.application().last();
+  exchange.begin(200);
+  CHECK(exchange.write("some", More::Yes) == http::ResponseFault::None);
+  exchange.abort();
+  server.settle();
+  client.go_on_taking();
+  server.settle();
+  CHECK(client.received() == kHello + "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nsome\r\n");
+  CHECK(client.is_ended());
+  CHECK(!client.was_reset());
+}
+
+TEST_CASE("a cut response that only the close would end is cut by a reset") {
+  RoutedServer server;
+  MemoryClient& client = server.connect_memory();
+  server.exchange(client, "GET /later HTTP/1.0\r\n\r\n");
+  Recorded& exchange = server.application().last();
+  exchange.begin(200);
+  CHECK(exchange.write("some", More::Yes) == http::ResponseFault::None);
+  exchange.abort();
+  server.settle();
+  CHECK(client.was_reset());
+  CHECK(client.is_closed());
 }
 
 TEST_CASE("a connection is closed after so many exchanges") {
@@ -301,7 +332,11 @@ TEST_CASE("pieces with an owner are kept without copying, and released once, sen
     server.settle();
     CHECK(client.received().ends_with(content + "\r\n"));
   }
-  SUBCASE("cut off") { exchange.abort(); }
+  SUBCASE("given up") {
+    exchange.abort();
+    CHECK(released == 0);  // what was written still leaves
+    client.go_on_taking();
+  }
   SUBCASE("broken off by the client") { client.reset(); }
   server.settle();
   CHECK(released == 1);
