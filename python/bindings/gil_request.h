@@ -14,10 +14,22 @@
 
 #include <Python.h>
 
+#include "loop/host_lock.h"
+
 namespace outrider::python {
 
 /// As PyEval_RestoreThread(), asking for the GIL. Any thread. What is asked for ends with the call.
 void restore_thread_asking(PyThreadState* thread);
+
+/// The GIL, for what a pass does without it. Thread: the host loop's.
+class GilLock final : public loop::HostLock {
+ public:
+  void release() override { thread_ = PyEval_SaveThread(); }
+  void acquire() override { restore_thread_asking(thread_); }
+
+ private:
+  PyThreadState* thread_ = nullptr;
+};
 
 /// Once, before the first use, with the GIL: a forked child starts with nothing asked.
 void prepare_gil_requests();

@@ -26,6 +26,7 @@ HostLoop::HostLoop(PyObject* host, loop::Loop& loop)
       loop_(loop),
       call_soon_(PyRef::steal(PyObject_GetAttr(host, names().call_soon))),
       call_later_(PyRef::steal(PyObject_GetAttr(host, names().call_later))) {
+  prepare_gil_requests();
   static PyMethodDef pass_definition = definition("outrider_pass", &HostLoop::pass_cb);
   static PyMethodDef soon_definition = definition("outrider_pass_soon", &HostLoop::soon_cb);
   static PyMethodDef timer_definition = definition("outrider_pass_later", &HostLoop::timer_cb);
@@ -44,6 +45,7 @@ HostLoop::HostLoop(PyObject* host, loop::Loop& loop)
         if (!static_cast<HostLoop*>(self)->schedule_soon()) PyErr_WriteUnraisable(nullptr);
       },
       this);
+  loop_.set_host_lock(&gil_);
   schedule_soon();  // what was started before is told to the kernel in the first pass
 }
 
@@ -54,6 +56,7 @@ void HostLoop::detach() {
   PyCapsule_SetContext(owner_.get(), nullptr);
   owner_.clear();
   loop_.on_pass_needed(nullptr, nullptr);
+  loop_.set_host_lock(nullptr);
   PyRef removed = PyRef::steal(PyObject_CallMethod(host_.get(), "remove_reader", "i", loop_.backend_fd()));
   if (!removed) PyErr_Clear();  // the host loop is closed already
   if (timer_handle_) {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "gil_request.h"
 #include "loop/loop.h"
 #include "py_ref.h"
 
@@ -37,6 +38,7 @@ class HostLoop {
 
   PyRef host_;
   loop::Loop& loop_;
+  GilLock gil_;
   PyRef call_soon_, call_later_;
   PyRef soon_callback_, timer_callback_;
   PyRef timer_handle_;

@@ -25,6 +25,7 @@
 
 namespace outrider::loop {
 
+class HostLock;
 class Mailbox;
 
 struct StepTag;
@@ -100,6 +101,11 @@ class Loop {
 
   Mailbox& mailbox() { return *mailbox_; }
 
+  /// What the host holds while it runs a pass, for loop::Unlocked (loop/host_lock.h); null, the default, for nothing.
+  /// It must outlive the loop's use.
+  void set_host_lock(HostLock* lock) { host_lock_ = lock; }
+  HostLock* host_lock() const { return host_lock_; }
+
   /// Aborts unless the caller is on the loop's thread (or the loop hasn't run yet).
   void check_on_thread() const;
 
@@ -125,6 +131,7 @@ class Loop {
   List<Deferred, StepTag> flushes_;
   void (*pass_needed_)(void*) = nullptr;
   void* pass_needed_owner_ = nullptr;
+  HostLock* host_lock_ = nullptr;
   std::thread::id thread_;
   uint64_t phase_number_ = 0;
   bool is_in_pass_ = false;

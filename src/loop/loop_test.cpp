@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "loop/host_lock.h"
 #include "loop/mailbox.h"
 #include "loop/timer.h"
 
@@ -207,6 +208,24 @@ TEST_CASE("a clock goes on outside of a pass") {
   while (loop.now_ms() < start + 5 && std::chrono::steady_clock::now() < end) {
   }
   CHECK(loop.now_ms() >= start + 5);
+}
+
+TEST_CASE("the host's lock is released for the work that asks for it, and taken again behind it") {
+  struct Lock final : HostLock {
+    void release() override { log += "release "; }
+    void acquire() override { log += "acquire "; }
+    std::string log;
+  };
+  Loop loop;
+  { const Unlocked without_a_host(loop); }
+  Lock lock;
+  loop.set_host_lock(&lock);
+  {
+    const Unlocked unlocked(loop);
+    lock.log += "work ";
+  }
+  { const Unlocked not_worth_it(loop, false); }
+  CHECK(lock.log == "release work acquire ");
 }
 
 }  // namespace
