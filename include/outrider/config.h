@@ -14,6 +14,7 @@
 
 #include "outrider/limits.h"
 #include "outrider/stop.h"
+#include "outrider/tls.h"
 
 namespace outrider {
 
@@ -85,6 +86,10 @@ struct Config {
   /// Every connection begins with a header of the PROXY protocol (version 1 or 2), which names the client; one that
   /// doesn't, or isn't of `trusted_proxies`, is closed. The header has limits.head_timeout.
   bool proxy_protocol = false;
+
+  /// https instead of http: TlsConfig::files("server.pem", "server.key"), or TlsConfig::throw_away() for tests.
+  /// docs/tls.md.
+  std::optional<TlsConfig> tls = {};
 
   Limits limits = {};
   /// How the destructor of Server, and the first signal to run(), stop it. Nothing given: StopPolicy::

@@ -13,6 +13,7 @@ enum class ErrorKind {
   Bind,      ///< the address can't be bound or listened on (taken, not allowed, not of this machine)
   Resource,  ///< the operating system is out of something (descriptors, memory, threads)
   Option,    ///< an option has a value that can't be used
+  Tls,       ///< a certificate, a key or another setting of TLS can't be used
   State,     ///< the call doesn't fit the server's state
 };
 

@@ -42,6 +42,11 @@ struct Limits {
   /// Exchanges on one connection, after which it is closed. 0: no limit.
   std::size_t exchanges_per_connection_max = 0;
 
+  /// TLS handshakes of the whole server that are under way at the same time; above, connections wait in the order in
+  /// which they came, as long as tls_handshake_timeout allows. Each holds some 50 KiB, and asks for a millisecond of
+  /// computation. 0: no limit.
+  std::size_t tls_handshakes_max = 1000;
+
   /// From a request's first byte to the end of its head; then 408. Against clients that send a byte a minute.
   std::chrono::milliseconds head_timeout = std::chrono::seconds(30);
   /// How long the application waits for a request body until it is judged whether enough came meanwhile
@@ -51,6 +56,9 @@ struct Limits {
   /// body_timeout. Far below the slowest modem's, and far above that of clients that send a byte a second to hold a
   /// connection. 0: a byte in body_timeout is enough.
   std::size_t body_rate_min = 240;
+  /// From a TLS connection's beginning to the end of its handshake, the wait for tls_handshakes_max included; then it
+  /// is closed. Two round trips are a second even by satellite; the rest is for a packet that is lost twice.
+  std::chrono::milliseconds tls_handshake_timeout = std::chrono::seconds(10);
   /// Without a request on an open connection; then it is closed. Above the 60 s of common load balancers, so that
   /// they close first and no request is lost to the race.
   std::chrono::milliseconds keep_alive_timeout = std::chrono::seconds(75);

@@ -12,3 +12,4 @@
 #include "outrider/server.h"
 #include "outrider/stop.h"
 #include "outrider/task.h"
+#include "outrider/tls.h"

@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "outrider/stop.h"
+#include "outrider/tls.h"
 #include "outrider/wait.h"
 
 namespace outrider {
@@ -102,6 +103,9 @@ class Request {
   const std::string& client_address() const;
   /// "http" or "https": how the client asked, as those proxies say. (So does header("host"), if they name one.)
   std::string_view scheme() const;
+  /// What the connection's TLS handshake came to: version, cipher, the client's certificate. Null without TLS, also
+  /// when a proxy says that the client came by https.
+  const TlsInfo* tls() const;
 
   /// Completes with the whole body. Throws HttpError(413) when it has more than `bytes_max` bytes, of which no more
   /// are then taken from the peer; throws Cancelled. Not together with read().

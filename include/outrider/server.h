@@ -43,13 +43,24 @@ class Server {
   /// handler) it only requests the stop: the threads end by themselves afterwards.
   ~Server();
 
-  /// Of the first address: "http://127.0.0.1:41873", "http+unix://%2Frun%2Fx.sock". An address for all interfaces
-  /// is shown as the loopback one. True also after the end.
+  /// Of the first address: "http://127.0.0.1:41873", "https://127.0.0.1:41873" with TLS,
+  /// "http+unix://%2Frun%2Fx.sock". An address for all interfaces is shown as the loopback one. True also after the
+  /// end.
   const std::string& url() const;
   /// Of the first address; 0 for a Unix socket.
   uint16_t port() const;
   /// All of them: "127.0.0.1:41873", "unix:/run/x.sock".
   const std::vector<std::string>& addresses() const;
+  /// PEM of the authority that clients of a server with TlsConfig::throw_away() are to trust; empty for others.
+  std::string ca_pem() const;
+  /// Arguments that make Chromium accept this server's certificate, and only that one; none without TLS.
+  std::vector<std::string> chromium_arguments() const;
+  /// Reads the files of Config::tls again, for the connections from now on; those that are open keep what they have,
+  /// and sessions are resumed across it. Throws Error(Tls) when something can't be used, and Error(State) without
+  /// TLS; then everything stays as it is. From any thread.
+  void reload_tls();
+  /// The same with another config in its place.
+  void reload_tls(TlsConfig config);
   /// False once the end has come: then stop() and wait() return at once, or as soon as Config::on_stop does.
   bool is_running() const;
 

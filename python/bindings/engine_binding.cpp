@@ -26,6 +26,8 @@
 #include "server/access_format.h"
 #include "server/access_log.h"
 #include "server/engine.h"
+#include "server/tls.h"
+#include "tls_options.h"
 
 namespace nb = nanobind;
 
@@ -97,6 +99,29 @@ class PyEngine {
 
   // Before attach(). Without it the handshakes of WebSockets are requests as others.
   void take_websockets(const nb::dict& deflate) { websocket_deflate_ = deflate_of(deflate); }
+  // Before attach(). Raises OSError; with the number 0 where no system call failed.
+  void secure(const nb::dict& values) {
+    try {
+      tls_ = std::make_unique<server::Tls>(tls_config(values), limits_);
+    } catch (const Error& error) {
+      raise_os_error(error);
+    }
+  }
+  // Thread: any that has the GIL.
+  void reload_tls(const nb::dict& values) {
+    if (tls_ == nullptr) throw std::runtime_error("the engine has no TLS");
+    try {
+      tls_->reload(tls_config(values));
+    } catch (const Error& error) {
+      raise_os_error(error);
+    }
+  }
+  std::vector<std::string> tls_warnings() const {
+    return tls_ == nullptr ? std::vector<std::string>() : tls_->warnings();
+  }
+  std::vector<std::string> chromium_arguments() const {
+    return tls_ == nullptr ? std::vector<std::string>() : tls_->chromium_arguments();
+  }
 
   std::vector<int> filenos() const {
     std::vector<int> numbers;
@@ -111,7 +136,8 @@ class PyEngine {
   }
   nb::list urls() const {
     nb::list list;
-    for (const net::Address& address : addresses_) list.append(nb::str(address.url("http").c_str()));
+    const char* scheme = tls_ == nullptr ? "http" : "https";
+    for (const net::Address& address : addresses_) list.append(nb::str(address.url(scheme).c_str()));
     return list;
   }
 
@@ -127,6 +153,7 @@ class PyEngine {
     engine_->log().keep(records_);
     engine_->trust(proxies_,
                    proxy_protocol_ ? server::Engine::ProxyHeader::Required : server::Engine::ProxyHeader::None);
+    if (tls_ != nullptr) engine_->secure(*tls_);
     if (!request_id_.empty()) engine_->service().request_ids.emplace(request_id_, trusts_request_id_);
     if (access_file_ != nullptr) write_access_log();
     for (net::BoundSocket& socket : sockets_) engine_->add_socket(std::move(socket));
@@ -374,6 +401,7 @@ class PyEngine {
   std::size_t records_ = 0;
   http::ProxyRules proxies_;
   bool proxy_protocol_ = false;
+  std::unique_ptr<server::Tls> tls_;  // null without TLS
   std::vector<net::BoundSocket> sockets_;
   std::vector<net::Address> addresses_;
   std::shared_ptr<server::AccessFile> access_file_;  // null when the engine doesn't write the log
@@ -393,6 +421,19 @@ class PyEngine {
   std::unique_ptr<server::Engine> engine_;
   std::unique_ptr<HostLoop> host_;
 };
+
+// What has to do with TLS.
+void bind_secured(nb::class_<PyEngine>& engine) {
+  engine
+      .def("secure", &PyEngine::secure, nb::arg("tls"), nb::sig("def secure(self, tls: dict[str, object]) -> None"),
+           "https instead of http, with what outrider._tls says; before attach(). Raises OSError.")
+      .def("reload_tls", &PyEngine::reload_tls, nb::arg("tls"),
+           nb::sig("def reload_tls(self, tls: dict[str, object]) -> None"),
+           "The same for connections from now on. Raises OSError; nothing has changed then. From any thread.")
+      .def_prop_ro("tls_warnings", &PyEngine::tls_warnings, "Of certificates that aren't valid now.")
+      .def_prop_ro("chromium_arguments", &PyEngine::chromium_arguments,
+                   "What makes Chromium accept the certificate; none without TLS.");
+}
 
 // What has to do with logs.
 void bind_logs(nb::class_<PyEngine>& engine) {
@@ -480,6 +521,7 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro("exchanges_total", &PyEngine::exchanges_total, "Exchanges begun so far.")
       .def("close", &PyEngine::close, "Ends everything at once. Idempotent.");
   bind_logs(type);
+  bind_secured(type);
 }
 
 }  // namespace outrider::python

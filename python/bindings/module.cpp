@@ -8,6 +8,7 @@
 #include "names.h"
 #include "options.h"
 #include "polite_poll.h"
+#include "tls_options.h"
 
 NB_MODULE(_engine, module) {
   module.doc() = "Outrider's engine. Internal: use the outrider package.";
@@ -18,4 +19,5 @@ NB_MODULE(_engine, module) {
   outrider::python::bind_engine(module);
   outrider::python::bind_checks(module);
   outrider::python::bind_poller(module);
+  outrider::python::bind_tls(module);
 }

@@ -87,6 +87,8 @@ bool make_names() {
       {&n.count, "count"},
       {&n.links, "links"},
       {&n.info, "info"},
+      {&n.https, "https"},
+      {&n.tls, "tls"},
       {&n.http, "http"},
       {&n.http_request, "http.request"},
       {&n.http_disconnect, "http.disconnect"},

@@ -51,6 +51,8 @@ Limits limits_of(const nb::dict& values) {
   number("connections_per_address_max", limits.connections_per_address_max);
   number("exchanges_max", limits.exchanges_max);
   number("exchanges_per_connection_max", limits.exchanges_per_connection_max);
+  number("tls_handshakes_max", limits.tls_handshakes_max);
+  seconds("tls_handshake_timeout", limits.tls_handshake_timeout);
   seconds("head_timeout", limits.head_timeout);
   seconds("body_timeout", limits.body_timeout);
   number("body_rate_min", limits.body_rate_min);

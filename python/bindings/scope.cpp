@@ -7,20 +7,26 @@
 
 #include "base/ascii.h"
 #include "names.h"
+#include "tls_options.h"
 
 namespace outrider::python {
 namespace {
 
 bool set(PyObject* dict, PyObject* key, PyRef value) { return value && PyDict_SetItem(dict, key, value.get()) == 0; }
 
-// The (client, server) pair of a connection, made once and kept with it.
+// The (client, server) pair of a connection, with what ASGI's TLS extension has for one that is secured; made once
+// and kept with it.
 PyObject* address_pair(http::Connection& connection) {
   http::Connection::Attachment& attachment = connection.attachment();
   if (attachment.object == nullptr) {
     PyRef client = PyRef::steal(address_object(connection.peer_address()));
     PyRef server = PyRef::steal(address_object(connection.local_address()));
     if (!client || !server) return nullptr;
-    attachment.object = PyTuple_Pack(2, client.get(), server.get());
+    const TlsInfo* info = connection.tls();
+    PyRef tls = PyRef::steal(info == nullptr ? nullptr : tls_extension(*info));
+    if (info != nullptr && !tls) return nullptr;
+    attachment.object = PyTuple_Pack(info == nullptr ? 2 : 3, client.get(), server.get(), tls.get());
+    if (attachment.object == nullptr) return nullptr;
     attachment.release = [](void* object) { Py_DECREF(static_cast<PyObject*>(object)); };
   }
   return static_cast<PyObject*>(attachment.object);
@@ -193,6 +199,11 @@ bool ScopeFactory::add_connection(PyObject* scope, http::Exchange& exchange) {
   const Names& n = names();
   PyObject* pair = address_pair(exchange.connection());
   if (pair == nullptr || PyDict_SetItem(scope, n.server, PyTuple_GET_ITEM(pair, 1)) != 0) return false;
+  if (PyTuple_GET_SIZE(pair) == 3) {
+    PyObject* extensions = PyDict_GetItemWithError(scope, n.extensions);
+    if (!set(extensions, n.tls, PyRef::steal(PyDict_Copy(PyTuple_GET_ITEM(pair, 2))))) return false;
+    if (PyDict_SetItem(scope, n.scheme, n.https) != 0) return false;
+  }
   const http::Origin* origin = exchange.origin();
   if (origin == nullptr) return PyDict_SetItem(scope, n.client, PyTuple_GET_ITEM(pair, 0)) == 0;
   return set(scope, n.client, PyRef::steal(address_object(origin->client)));

@@ -7,18 +7,22 @@ import asyncio
 import concurrent.futures
 import dataclasses
 import inspect
+import os
+import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
-from outrider._exceptions import StateError
+from outrider._exceptions import StartError, StateError
 from outrider._importer import load_app
+from outrider._logs import logger
 from outrider._process import check_importable
 from outrider._process_handle import ProcessHandle
 from outrider._service import Service
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
+from outrider._tls import client_context, to_engine
 
 T = TypeVar("T")
 
@@ -157,6 +161,55 @@ class Beside(ProcessHandle):
         if engine is None or self._run.is_over or self._state is State.CREATED:
             raise StateError(f"the server is {self._state.value}: it has no access log")
         engine.reopen_access_log()
+
+    @property
+    def ca_pem(self) -> str:
+        """PEM of the authority that clients of a server with ``tls=True`` are to trust. Raises ``StateError`` for other
+        servers."""
+        thrown_away = self._throw_away()
+        if thrown_away is None:
+            raise StateError("only a server with tls=True has an authority of its own")
+        return thrown_away[2]
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A context for clients (httpx, aiohttp, urllib) that trusts the authority of a server with ``tls=True``, and
+        no other. Raises ``StateError`` for other servers."""
+        return client_context(self.ca_pem)
+
+    def save_ca(self, path: str | os.PathLike[str]) -> str:
+        """Writes ``ca_pem`` to a file, for clients that want one (requests, curl, Node), and returns its path."""
+        with open(path, "w", encoding="ascii") as file:
+            file.write(self.ca_pem)
+        return os.fspath(path)
+
+    @property
+    def chromium_arguments(self) -> list[str]:
+        """What Chromium is to be started with so that it takes this server's certificate, and only that one beyond
+        those that it trusts; nothing without TLS. Known once the server is bound."""
+        self._known()
+        return list(self._chromium_arguments)
+
+    def reload_tls(self) -> None:
+        """Reads the files of the certificates, keys and authorities again, for connections from now on.
+
+        Those that are open keep what they have, and sessions are resumed across it. From any thread, also in a handler.
+        Raises ``StateError`` when the server doesn't run or has no TLS, ``StartError`` when something can't be used:
+        everything stays as it is then.
+        """
+        if not self.config.is_secured:
+            raise StateError("the server has no TLS to reload: give it ssl_certfile")
+        engine = self._engine
+        if engine is None or self._run.is_over or self._state is State.CREATED:
+            raise StateError(f"the server is {self._state.value}: it has no TLS to reload")
+        try:
+            engine.reload_tls(to_engine(self.config, self._throw_away()))
+        except OSError as error:
+            raise StartError(error.strerror or str(error)) from error
+        for warning in engine.tls_warnings:
+            logger.warning("%s", warning)
+        self._chromium_arguments = engine.chromium_arguments
+        if self._child is not None:
+            self._ask("reload_tls")
 
     def _on_service(self, make: Callable[[Service], Coroutine[Any, Any, T]], timeout: float | None = None) -> T:
         self._check_outside()

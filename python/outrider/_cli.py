@@ -72,7 +72,7 @@ def _add_option(parser: argparse.ArgumentParser, spec: dataclasses.Field[Any]) -
             action=_Collect,
             default=spec.default,
             type=_name_and_value,
-            metavar="NAME:VALUE",
+            metavar=spec.metadata.get("metavar", "NAME:VALUE"),
             help=help_text,
         )
         return

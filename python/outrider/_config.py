@@ -16,6 +16,7 @@ from typing import Any
 from outrider._engine import check_access_format, check_headers, check_proxies, check_request_id
 from outrider._logs import LEVELS
 from outrider._stop import SECONDS_MAX
+from outrider._tls import check_tls
 from outrider._uvicorn_options import take_uvicorn_options
 
 LIFESPANS = ("auto", "on", "off")
@@ -28,8 +29,8 @@ WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
     """A field with its help text; ``metadata`` may hold ``choices``, ``least`` and ``most`` of a number,
-    ``cli=False`` and the ``flag`` of an option that may be given several times."""
-    return field(default=default, metadata={"help": help, **metadata})
+    ``cli=False``, ``secret`` (no part of the repr), and the ``flag`` of an option that may be given several times."""
+    return field(default=default, repr=not metadata.get("secret"), metadata={"help": help, **metadata})
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,23 @@ class Config:
     proxy_protocol: bool = option(
         False, "every connection is one of a trusted proxy and begins with a PROXY header, version 1 or 2"
     )
+    tls: bool = option(False, "https with a throw-away certificate for localhost, 127.0.0.1, ::1 and host: for tests")
+    ssl_certfile: str | None = option(
+        None,
+        "https with this certificate and what leads to its authority: PEM file; from Python also PEM text or bytes",
+    )
+    ssl_keyfile: str | None = option(None, "its private key, likewise; by default in the same file", secret=True)
+    ssl_keyfile_password: str | None = option(None, "of an encrypted private key", secret=True)
+    ssl_more_certs: Sequence[tuple[str, str]] = option(
+        (),
+        "a certificate and its key for clients that name another server (SNI)",
+        flag="--ssl-more-cert",
+        metavar="CERTFILE:KEYFILE",
+    )
+    ssl_cert_reqs: int = option(0, "whether clients are asked for certificates: 0 no, 1 they may have one, 2 they must")
+    ssl_ca_certs: str | None = option(None, "authorities that clients' certificates are checked against, likewise")
+    ssl_minimum_version: str = option("1.2", "the oldest version of TLS that is spoken", choices=("1.2", "1.3"))
+    ssl_ciphers: str | None = option(None, "of TLS 1.2, by OpenSSL's names; by default those with forward secrecy")
     backlog: int = option(2048, "connections that may wait to be accepted", least=1)
     server_header: bool = option(True, "send a Server field")
     date_header: bool = option(True, "send a Date field")
@@ -129,6 +147,10 @@ class Config:
     )
     exchanges_max: int = option(0, "requests that are answered at the same time; more are answered 503; 0 for no limit")
     exchanges_per_connection_max: int = option(0, "requests on one connection, then it is closed; 0 for no limit")
+    tls_handshakes_max: int = option(1000, "TLS handshakes at the same time; more wait; 0 for no limit")
+    timeout_tls_handshake: float = option(
+        10.0, "seconds for a TLS handshake, the wait for tls_handshakes_max included; 0 for no limit"
+    )
     timeout_keep_alive: float = option(75.0, "seconds that an idle connection is kept; 0 for no limit")
     timeout_head: float = option(30.0, "seconds for a request head to arrive; then 408; 0 for no limit")
     timeout_body: float = option(
@@ -208,6 +230,7 @@ class Config:
             raise ValueError("output and process_restarts are for a server with isolation='process'")
         object.__setattr__(self, "headers", _checked_headers(self.headers))
         self._check_proxies()
+        check_tls(self)
         _check_logs(self)
         if self.uds is not None and self.fd is not None:
             raise ValueError("uds and fd can't be used together: choose one place to listen on")
@@ -230,6 +253,11 @@ class Config:
         trusted = _list("trusted_proxies", self.trusted_proxies)
         return trusted, _list("proxy_headers", self.proxy_headers), self.proxy_protocol
 
+    @property
+    def is_secured(self) -> bool:
+        """Whether the server speaks https."""
+        return self.tls or self.ssl_certfile is not None
+
     def limits(self) -> dict[str, Any]:
         """The limits by the engine's names."""
         return {
@@ -244,6 +272,8 @@ class Config:
             "connections_per_address_max": self.connections_per_address_max,
             "exchanges_max": self.exchanges_max,
             "exchanges_per_connection_max": self.exchanges_per_connection_max,
+            "tls_handshakes_max": self.tls_handshakes_max,
+            "tls_handshake_timeout": self.timeout_tls_handshake,
             "keep_alive_timeout": self.timeout_keep_alive,
             "head_timeout": self.timeout_head,
             "body_timeout": self.timeout_body,

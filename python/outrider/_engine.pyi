@@ -160,6 +160,24 @@ class Engine:
         Calls callback(text) for each request that the engine refuses, while the logger takes that level.
         """
 
+    def secure(self, tls: dict[str, object]) -> None:
+        """
+        https instead of http, with what outrider._tls says; before attach(). Raises OSError.
+        """
+
+    def reload_tls(self, tls: dict[str, object]) -> None:
+        """
+        The same for connections from now on. Raises OSError; nothing has changed then. From any thread.
+        """
+
+    @property
+    def tls_warnings(self) -> list[str]:
+        """Of certificates that aren't valid now."""
+
+    @property
+    def chromium_arguments(self) -> list[str]:
+        """What makes Chromium accept the certificate; none without TLS."""
+
 def check_headers(headers: tuple[tuple[str, str], ...]) -> None:
     """Raises ValueError for a header that no response could have."""
 
@@ -186,3 +204,8 @@ class Poller:
     def __init__(self, fd: int) -> None: ...
     def poll(self, timeout_ms: int, count_max: int) -> list[tuple[int, int]]:
         """Waits at most timeout_ms (-1: no limit); returns [(fd, events), ...]."""
+
+def throw_away_certificate(names: list[str]) -> tuple[str, str, str]:
+    """
+    A certificate, its key and the authority that made it, as PEM text. Raises ValueError.
+    """

@@ -22,6 +22,7 @@ from outrider._process import Child
 from outrider._service import Service, bind_error
 from outrider._state import State
 from outrider._stop import StopPolicy, StopReport, check_policy
+from outrider._tls import throw_away, to_engine
 
 # What Server.errors keeps: enough to see what happens, bounded whatever happens.
 ERRORS_MAX = 100
@@ -72,8 +73,10 @@ class Handle:
         self._state = State.CREATED
         self._run = Run()  # changed, as what belongs to it, under the lock
         self._engine: Engine | None = None
+        self._thrown_away: tuple[str, str, str] | None = None
         self._addresses: list[Any] = []
         self._urls: list[str] = []
+        self._chromium_arguments: list[str] = []
         self._records: list[RequestRecord] = []
         self._service: Service | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -150,6 +153,7 @@ class Handle:
         self._engine.trust(*config.proxies())
         if config.ws != "none":
             self._engine.take_websockets(config.websocket_deflate())
+        self._secure(self._engine)
         try:
             if sockets is not None:
                 for one in sockets:
@@ -165,6 +169,30 @@ class Handle:
         self._open_logs()
         self._addresses = self._engine.addresses
         self._urls = self._engine.urls
+        self._chromium_arguments = self._engine.chromium_arguments
+
+    def _secure(self, engine: Engine) -> None:
+        if not self.config.is_secured:
+            return
+        try:
+            engine.secure(to_engine(self.config, self._throw_away()))
+        except OSError as error:
+            raise StartError(error.strerror or str(error)) from error
+        for warning in engine.tls_warnings:
+            logger.warning("%s", warning)
+
+    def _throw_away(self) -> tuple[str, str, str] | None:
+        """With ``tls=True``: the certificate, its key and its authority, made when first asked for and kept for all
+        that this server is started."""
+        if not self.config.tls:
+            return None
+        with self._lock:
+            if self._thrown_away is None:
+                try:
+                    self._thrown_away = throw_away(self.config.host)
+                except ValueError as error:
+                    raise StartError(str(error)) from error
+            return self._thrown_away
 
     def _open_logs(self) -> None:
         config = self.config
@@ -240,6 +268,14 @@ class Handle:
         context = contextvars.copy_context()
         context.run(_serving.set, self)
         return context
+
+    def _known(self) -> bool:
+        if not self._addresses:
+            failure = self._run.failure
+            if failure is not None:
+                raise StateError(f"the server has no address: {failure}") from failure
+            raise StateError("the server's address is not known before it is started")
+        return True
 
     def _is_inside(self) -> bool:
         """The caller belongs to the server's application, or is its event loop: waiting would be for itself."""

@@ -28,6 +28,7 @@ _END_SECONDS = 2.0
 _TERMINATE_SECONDS = 1.0
 # Options that are the parent's affair.
 _NOT_PASSED_ON = {
+    "tls",
     *("app", "host", "port", "uds", "fd", "isolation", "output"),
     *("process_restarts", "on_ready", "on_stop"),
 }
@@ -56,7 +57,12 @@ class Child:
     output; both are called on threads of ours, perhaps before the constructor has returned."""
 
     def __init__(
-        self, config: Config, fds: list[int], on_message: Callable[[Message], None], on_end: Callable[[int, str], None]
+        self,
+        config: Config,
+        fds: list[int],
+        on_message: Callable[[Message], None],
+        on_end: Callable[[int, str], None],
+        thrown_away: tuple[str, str, str] | None = None,
     ) -> None:
         control_read, control_write = os.pipe()
         report_read, report_write = os.pipe()
@@ -95,6 +101,8 @@ class Child:
             for spec in dataclasses.fields(config)
             if spec.name not in _NOT_PASSED_ON
         }
+        if thrown_away is not None:  # over the pipe, like all the rest: nobody else sees the key
+            options["ssl_certfile"], options["ssl_keyfile"], _ = thrown_away
         if config.factory_arguments is not None:
             options["factory_arguments"] = dict(config.factory_arguments)
         self._send({"app": config.app, "options": options, "fds": fds})

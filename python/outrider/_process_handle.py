@@ -36,7 +36,9 @@ class ProcessHandle(Handle):
 
     def _start_child(self) -> None:
         assert self._engine is not None
-        self._child = Child(self.config, self._engine.filenos, self._on_child_message, self._on_child_end)
+        self._child = Child(
+            self.config, self._engine.filenos, self._on_child_message, self._on_child_end, self._throw_away()
+        )
 
     def _on_child_message(self, message: dict[str, Any]) -> None:
         with self._changed:

@@ -420,14 +420,6 @@ class Server(UvicornNames, Beside):
         """Where the server is bound: ``(host, port)``, or ``(path, None)`` for a Unix socket."""
         return list(self._addresses) if self._known() else []
 
-    def _known(self) -> bool:
-        if not self._addresses:
-            failure = self._run.failure
-            if failure is not None:
-                raise StateError(f"the server has no address: {failure}") from failure
-            raise StateError("the server's address is not known before it is started")
-        return True
-
     @property
     def state(self) -> str:
         """``"created"``, ``"starting"``, ``"ready"``, ``"draining"``, ``"stopped"`` or ``"failed"``."""

@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from outrider._tls import take_tls_options
+
 # uvicorn's options that Outrider hasn't, with the values that mean here what they mean there: nothing to do. Any other
-# value is refused with the reason. "ssl_" stands for all of that beginning.
+# value is refused with the reason.
 _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "workers": ((None, 1), "there is one process; start several programs on one socket (fd=) for more"),
     "reload": ((None, False), "there is no reloading yet"),
@@ -25,7 +27,6 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "callback_notify": ((None,), "nothing calls it"),
     "timeout_notify": ((None, 30), "nothing calls it"),
     "timeout_worker_healthcheck": ((None, 5), "there are no workers"),
-    "ssl_": ((None, "", 17, 2, 0, "TLSv1"), "there is no TLS yet: put a proxy in front"),
 }
 
 
@@ -69,15 +70,14 @@ def take_uvicorn_options(options: dict[str, Any]) -> dict[str, Any]:
     """``options`` by Outrider's names, without those of uvicorn's that it hasn't. Raises ``ValueError`` where one of
     these asks for something."""
     kept = {}
-    for name, value in _take_proxies(options).items():
+    for name, value in _take_proxies(take_tls_options(options)).items():
         if name in _RENAMED:
             if value is not None:
                 kept[_RENAMED[name]] = value
             continue
         if name == "headers" and value is None:
             continue
-        prefix = name.partition("_")[0] + "_"
-        rule = _NEUTRAL.get(name) or (_NEUTRAL.get(prefix) if prefix == "ssl_" else None)
+        rule = _NEUTRAL.get(name)
         if rule is None:
             kept[name] = value
         elif value not in rule[0]:

@@ -72,6 +72,7 @@ void HandlerRun::recycle() {
   if (is_disconnected_) head_ = http::RequestHead();
   peer_address_.clear();
   client_address_.clear();
+  tls_.reset();
   if (chunk_.capacity() > kKeepChunkBytes) chunk_ = {};
   trailers_.clear();
   has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = is_stopping_ = has_heard_ = false;
@@ -155,6 +156,12 @@ const std::string& HandlerRun::peer_address() {
 const std::string& HandlerRun::client_address() {
   if (client_address_.empty() && exchange_ != nullptr) client_address_ = show(exchange_->client_address());
   return client_address_;
+}
+
+const TlsInfo* HandlerRun::tls() {
+  const TlsInfo* info = tls_ == nullptr && exchange_ != nullptr ? exchange_->connection().tls() : nullptr;
+  if (info != nullptr) tls_ = std::make_unique<TlsInfo>(*info);
+  return tls_.get();
 }
 
 // --- answering -------------------------------------------------------------------------------------------------
@@ -410,6 +417,7 @@ void HandlerRun::on_disconnect(http::Disconnect) {
   // They stay readable, as the head does.
   peer_address();
   client_address();
+  tls();
   scheme_ = exchange_->scheme();
   head_ = exchange_->take_head();
   exchange_ = nullptr;

@@ -33,6 +33,7 @@
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "outrider/handler.h"
+#include "outrider/tls.h"
 
 namespace outrider::app {
 
@@ -61,6 +62,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   const std::string& peer_address();
   const std::string& client_address();
   std::string_view scheme() const { return exchange_ != nullptr ? exchange_->scheme() : scheme_; }
+  /// Null without TLS.
+  const TlsInfo* tls();
   std::string_view request_id() const;
   std::stop_token stop_token();
   bool is_told() const { return is_told_; }
@@ -161,7 +164,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   http::RequestHead head_;  // once the exchange has gone
   std::string peer_address_;
   std::string client_address_;
-  std::string_view scheme_;  // once the exchange has gone
+  std::unique_ptr<TlsInfo> tls_;  // once it was asked for
+  std::string_view scheme_;       // once the exchange has gone
   std::string chunk_;
   std::vector<std::pair<std::string, std::string>> trailers_;
   uint64_t step_number_ = 0;

@@ -44,6 +44,8 @@ const std::string& Request::client_address() const { return run_->client_address
 
 std::string_view Request::scheme() const { return run_->scheme(); }
 
+const TlsInfo* Request::tls() const { return run_->tls(); }
+
 void Request::inform(int status, std::initializer_list<Header> fields) { run_->inform(status, fields); }
 
 std::stop_token Request::stop_token() { return run_->stop_token(); }

@@ -24,6 +24,10 @@
 #include "net/address.h"
 #include "net/file_part.h"
 
+namespace outrider {
+struct TlsInfo;
+}
+
 namespace outrider::websocket {
 struct Service;
 }
@@ -84,6 +88,8 @@ class Connection {
   virtual const PeerName& peer_name() = 0;
   /// "http" or "https".
   virtual std::string_view scheme() const = 0;
+  /// What the TLS handshake came to; null without TLS. Valid as long as the connection.
+  virtual const TlsInfo* tls() const { return nullptr; }
 
   /// A place for the face to keep something per connection (the ASGI bridge: the client tuple); released like a
   /// Piece's owner when the connection dies.

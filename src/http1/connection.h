@@ -53,11 +53,13 @@ class Connection final : public http::ServedConnection,
   net::Address local_address() const override { return stream_->local_address(); }
   net::Address peer_address() const override { return stream_->peer_address(); }
   const http::PeerName& peer_name() override;
-  std::string_view scheme() const override { return "http"; }
+  std::string_view scheme() const override { return is_secured() ? "https" : "http"; }
+  const TlsInfo* tls() const override { return stream_->tls(); }
   Attachment& attachment() override { return attachment_; }
   websocket::Service& websockets() override { return *service_.websockets; }
 
   // For the exchange.
+  bool is_secured() const { return stream_->is_secured(); }
   Service& service() { return service_; }
   net::WriteQueue& queue() { return queue_; }
   /// The peer is a proxy that is believed what it says of a request's origin.

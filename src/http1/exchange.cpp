@@ -25,6 +25,7 @@ constexpr std::size_t kCopyMax = 8 * 1024;
 void Exchange::begin(Connection& connection) {
   connection_ = &connection;
   parser_.begin(head_);
+  parser_.set_secured(connection.is_secured());
 }
 
 void Exchange::recycle() {

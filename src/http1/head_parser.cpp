@@ -14,6 +14,9 @@ namespace {
 // Input is copied in steps of this size, so that a body behind the head isn't copied along with it.
 constexpr std::size_t kCopyStep = 2048;
 
+// RFC 8446 §5.1: the first byte of a client that speaks TLS. It would wait for an answer, and we for a line's end.
+constexpr char kTlsHandshake = 22;
+
 // RFC 9112 §3.2: what may stand in a request target. A fragment is never sent, so '#' doesn't pass. Browsers send
 // some characters that RFC 3986 would have encoded ("|", "{"), which don't change how a message is read; others they
 // encode too.
@@ -65,6 +68,8 @@ Result<HeadParser::Progress, ProtocolError> HeadParser::feed(std::string_view by
 std::optional<Fault> HeadParser::parse_lines() {
   const Buffer& storage = head_->storage();
   while (state_ != State::Complete) {
+    const bool has_begun = state_ == State::RequestLine && storage.size() > line_start_;
+    if (has_begun && storage.data()[line_start_] == kTlsHandshake) return Fault::TlsRecord;
     const auto* end =
         static_cast<const char*>(std::memchr(storage.data() + scanned_, '\n', storage.size() - scanned_));
     if (end == nullptr) {
@@ -173,8 +178,11 @@ std::optional<Fault> HeadParser::on_target(std::size_t offset, std::size_t lengt
 std::optional<Fault> HeadParser::on_absolute_target(std::string_view target, std::size_t offset) {
   std::size_t scheme = 0;
   if (ascii::equals_ignore_case(target.substr(0, 7), "http://")) scheme = 7;
-  // RFC 9110 §7.4: not over a connection that isn't secured, and no other is there yet.
-  if (ascii::equals_ignore_case(target.substr(0, 8), "https://")) return Fault::SchemeUnsecured;
+  // RFC 9110 §7.4: not over a connection that isn't secured.
+  if (ascii::equals_ignore_case(target.substr(0, 8), "https://")) {
+    if (!is_secured_) return Fault::SchemeUnsecured;
+    scheme = 8;
+  }
   if (scheme == 0) return Fault::TargetInvalid;
   const std::size_t end = std::min(target.find_first_of("/?", scheme), target.size());
   const std::string_view authority = target.substr(scheme, end - scheme);

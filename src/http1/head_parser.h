@@ -34,6 +34,9 @@ class HeadParser {
   /// Starts a new head, into `head`, which must be recycled and stay until the head is complete.
   void begin(http::RequestHead& head);
 
+  /// Whether the connection is: only then a target may begin with https://.
+  void set_secured(bool is_secured) { is_secured_ = is_secured; }
+
   /// Takes more input. After an error or completion, begin() comes next.
   Result<Progress, ProtocolError> feed(std::string_view bytes);
 
@@ -57,6 +60,7 @@ class HeadParser {
   std::size_t line_start_ = 0;  // in the head's storage
   std::size_t scanned_ = 0;     // up to here there is no LF after line_start_
   bool skipped_empty_line_ = false;
+  bool is_secured_ = false;
 };
 
 }  // namespace outrider::http1

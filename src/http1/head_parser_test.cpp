@@ -231,6 +231,8 @@ struct Refused {
 const Refused kRequestLines[] = {
     {"GET / HTTP/1.1\nHost: a\r\n\r\n", Fault::BareLineFeed},
     {"\nGET / HTTP/1.1\r\n", Fault::BareLineFeed},
+    {"\x16\x03\x01", Fault::TlsRecord},
+    {"\r\n\x16\x03\x01", Fault::TlsRecord},
     {"\r\n\r\n", Fault::MethodInvalid},
     {" GET / HTTP/1.1\r\n", Fault::MethodInvalid},
     {"G@T / HTTP/1.1\r\n", Fault::MethodInvalid},
@@ -238,7 +240,7 @@ const Refused kRequestLines[] = {
     {"GET\0 / HTTP/1.1\r\n"s, Fault::MethodInvalid},
     {"G\xc3\xa4T / HTTP/1.1\r\n", Fault::MethodInvalid},
     {"GET\r\n", Fault::MethodInvalid},
-    {"\x16\x03\x01\x02\x01 TLS\r\n", Fault::MethodInvalid},
+    {"\x16\x03\x01\x02\x01 TLS\r\n", Fault::TlsRecord},
     {"CONNECT a:1 HTTP/1.1\r\n", Fault::MethodNotImplemented},
     {"CONNECT / HTTP/1.1\r\n", Fault::MethodNotImplemented},
     {"GET  / HTTP/1.1\r\n", Fault::TargetInvalid},

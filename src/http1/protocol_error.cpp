@@ -16,6 +16,7 @@ struct Row {
 
 constexpr std::array<Row, kFaultCount> kRows{{
     {Fault::BareLineFeed, 400, "a line ends in LF without CR"},
+    {Fault::TlsRecord, 400, "this port speaks http, and what came is TLS: use http://"},
     {Fault::MethodInvalid, 400, "the method is not a token"},
     {Fault::MethodTooLong, 501, "the method is longer than any that this server knows"},
     {Fault::MethodNotImplemented, 501, "this server is no proxy: CONNECT is not implemented"},

@@ -10,6 +10,7 @@ namespace outrider::http1 {
 
 enum class Fault {
   BareLineFeed,
+  TlsRecord,
   MethodInvalid,
   MethodTooLong,
   MethodNotImplemented,

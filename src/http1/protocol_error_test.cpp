@@ -54,6 +54,7 @@ TEST_CASE("every fault can be produced") {
 
   std::set<Fault> provoked;
   for (const std::string& bytes : {"GET / HTTP/1.1\n"s,
+                                   "\x16\x03\x01"s,
                                    "@\r\n"s,
                                    "CONNECT a:1 HTTP/1.1\r\n"s,
                                    "GET a HTTP/1.1\r\n"s,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A connection's bytes, both ways. TCP, Unix sockets, memory and (later) TLS plug in here; everything above knows
-// only this interface.
+// A connection's bytes, both ways. TCP, Unix sockets, TLS and memory plug in here; everything above knows only this
+// interface.
 //
 // Thread: loop only. Callbacks come from inside a pass, never from inside a call of the stream's own methods.
 
@@ -12,6 +12,10 @@
 #include <string_view>
 
 #include "net/address.h"
+
+namespace outrider {
+struct TlsInfo;
+}
 
 namespace outrider::net {
 
@@ -78,6 +82,10 @@ class Stream {
   virtual Address local_address() const = 0;
   virtual Address peer_address() const = 0;
   virtual PeerKnowledge peer_knowledge() const { return PeerKnowledge::Connected; }
+  /// Nobody on the way can read or change its bytes: TLS.
+  virtual bool is_secured() const { return false; }
+  /// What the connection's TLS handshake came to; null without TLS, and until it is complete. As long as the stream.
+  virtual const TlsInfo* tls() const { return nullptr; }
 };
 
 }  // namespace outrider::net

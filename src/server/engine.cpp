@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "http1/connection.h"
+#include "net/tls_stream.h"
 
 namespace outrider::server {
 
@@ -68,6 +69,12 @@ void Engine::trust(http::ProxyRules rules, ProxyHeader header) {
       [this](const net::Address& proxy, std::string_view reason) { tell_refused(proxy, reason); }});
 }
 
+void Engine::secure(const Tls& tls) {
+  tls_reception_ =
+      tls.reception(loop_, service_.deadlines, service_.limits,
+                    [this](const net::Address& peer, std::string_view reason) { tell_refused(peer, reason); });
+}
+
 std::unique_ptr<net::Stream> Engine::take_proxied(std::unique_ptr<net::Stream> stream, const net::Address& peer) {
   if (!service_.proxies.trusted.trusts_peer(peer)) {
     tell_refused(peer, "it is none of the trusted proxies, and only these can speak the PROXY protocol");
@@ -93,6 +100,7 @@ void Engine::serve(std::unique_ptr<net::Stream> stream) {
     admission = admission_->admit(service_.proxies.trusted.trusts_named(peer) ? net::Address() : peer);
     if (admission == nullptr) return;
   }
+  if (tls_reception_ != nullptr) stream = std::make_unique<net::TlsStream>(std::move(stream), *tls_reception_);
   auto* connection = new http1::Connection(service_, std::move(stream));  // owned by the list it is in
   connection->admission = std::move(admission);
   connections_.push_back(*connection);

@@ -28,6 +28,7 @@
 #include "server/drain.h"
 #include "server/exchange_log.h"
 #include "server/overload.h"
+#include "server/tls.h"
 #include "websocket/service.h"
 
 namespace outrider::server {
@@ -62,6 +63,8 @@ class Engine final : private http::ConnectionObserver {
   /// a trusted proxy and begin with a header of the PROXY protocol; others are closed. Before start_listening().
   enum class ProxyHeader { None, Required };
   void trust(http::ProxyRules rules, ProxyHeader header);
+  /// Every connection speaks TLS, behind its PROXY header if there is one. Before start_listening().
+  void secure(const Tls& tls);
   /// Serves one connection that didn't come from a listener (tests: an in-memory stream).
   void serve(std::unique_ptr<net::Stream> stream);
 
@@ -103,8 +106,8 @@ class Engine final : private http::ConnectionObserver {
   void on_exhausted(std::function<void(int code)> callback) { on_exhausted_ = std::move(callback); }
   /// A line for every exchange that ended; none by default.
   void set_access_log(std::unique_ptr<AccessLog> access_log) { access_log_ = std::move(access_log); }
-  /// Called when a peer's mistake ends its connection, or it is closed because it is none of a trusted proxy or
-  /// doesn't begin with a PROXY header; `describe()` makes the line for the log.
+  /// Called when a peer's mistake ends its connection, or it is closed because it is none of a trusted proxy, doesn't
+  /// begin with a PROXY header, or its TLS handshake fails; `describe()` makes the line for the log.
   using OnRefused = std::function<void(const std::function<std::string()>& describe)>;
   void on_refused(OnRefused callback) { on_refused_ = std::move(callback); }
   /// Called with every exchange that ended; none by default.
@@ -143,6 +146,7 @@ class Engine final : private http::ConnectionObserver {
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::function<void(int code)> on_exhausted_;
   std::optional<net::ProxyReception> proxy_reception_;  // with the PROXY protocol
+  std::unique_ptr<net::TlsReception> tls_reception_;    // with TLS
   Connections connections_;
   Connections closed_;  // to be destroyed in the next step phase
   loop::Deferred destroy_closed_;

@@ -37,6 +37,8 @@ class LoopThread {
 
   /// Writes the log that the options ask for, to `file` if that is where it goes. Before start().
   void set_access_log(const Config& config, std::shared_ptr<AccessFile> file);
+  /// Before start().
+  void secure(const Tls& tls) { engine_->secure(tls); }
   /// Starts the thread; `ended` is its last call, with what the stop did, or what the loop threw. Throws
   /// Error(Resource).
   using Ended = std::function<void(const StopReport& report, std::exception_ptr failure)>;

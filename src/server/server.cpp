@@ -41,6 +41,13 @@ bool Server::quiesce(std::chrono::milliseconds timeout) {
   return state_->quiesce(timeout);
 }
 
+std::string Server::ca_pem() const { return state_->tls() != nullptr ? state_->tls()->ca_pem() : std::string(); }
+std::vector<std::string> Server::chromium_arguments() const {
+  return state_->tls() != nullptr ? state_->tls()->chromium_arguments() : std::vector<std::string>();
+}
+void Server::reload_tls() { state_->reload_tls(std::nullopt); }
+void Server::reload_tls(TlsConfig config) { state_->reload_tls(std::move(config)); }
+
 void Server::reopen_access_log() { state_->reopen_access_log(); }
 
 StopReport Server::wait() {

@@ -102,6 +102,7 @@ void check(const Config& config) {
   check_time("limits.request_timeout", limits.request_timeout);
   check_time("limits.write_timeout", limits.write_timeout);
   check_time("limits.linger_timeout", limits.linger_timeout);
+  check_time("limits.tls_handshake_timeout", limits.tls_handshake_timeout);
   if (config.stop_policy) {
     check_time("stop_policy.grace", config.stop_policy->grace);
     check_time("stop_policy.disconnect", config.stop_policy->disconnect);
@@ -145,6 +146,7 @@ std::shared_ptr<ServerState> ServerState::start(Config config, std::unique_ptr<A
   state->start_threads();
   watch_fork(*state);
   state->log(LogLevel::Info, "serving at " + state->url_);
+  state->warn_of_certificates();
   return state;
 }
 
@@ -153,7 +155,8 @@ ServerState::~ServerState() { forget_fork(*this); }
 void ServerState::make_threads() {
   std::vector<std::vector<net::BoundSocket>> sockets = bind_sockets(config_);
   access_file_ = open_access_file(config_);
-  url_ = sockets[0][0].address().url("http");
+  if (config_.tls) tls_ = std::make_unique<Tls>(*config_.tls, config_.limits);
+  url_ = sockets[0][0].address().url(config_.tls ? "https" : "http");
   port_ = sockets[0][0].address().port();
   for (const net::BoundSocket& socket : sockets[0]) addresses_.push_back(socket.address().to_string());
   const auto admission = std::make_shared<Admission>(config_.limits);
@@ -161,6 +164,7 @@ void ServerState::make_threads() {
     threads_.push_back(std::make_unique<LoopThread>(config_, admission, std::move(own), *sources_.back(),
                                                     [this](const StopPolicy& policy) { request_stop(policy); }));
     threads_.back()->set_access_log(config_, access_file_);
+    if (tls_ != nullptr) threads_.back()->secure(*tls_);
   }
 }
 
@@ -230,6 +234,22 @@ void ServerState::check_running() const {
 void ServerState::reopen_access_log() {
   if (access_file_ == nullptr) throw Error(ErrorKind::State, "the server writes no access log to a file");
   access_file_->reopen();
+}
+
+void ServerState::reload_tls(std::optional<TlsConfig> config) {
+  if (tls_ == nullptr) throw Error(ErrorKind::State, "the server has no TLS to reload: give it Config::tls");
+  if (config) {
+    tls_->reload(*std::move(config));
+  } else {
+    tls_->reload();
+  }
+  log(LogLevel::Info, "TLS was reloaded");
+  warn_of_certificates();
+}
+
+void ServerState::warn_of_certificates() const {
+  if (tls_ == nullptr) return;
+  for (const std::string& warning : tls_->warnings()) log(LogLevel::Warning, warning);
 }
 
 bool ServerState::is_own_thread() const { return current_server == this; }

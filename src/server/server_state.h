@@ -21,6 +21,7 @@
 #include "server/hosted_application.h"
 #include "server/lifecycle.h"
 #include "server/loop_thread.h"
+#include "server/tls.h"
 
 namespace outrider::server {
 
@@ -50,6 +51,10 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   StopReport swap(std::unique_ptr<ApplicationSource> source, const StopPolicy& policy);
   const Config& config() const { return config_; }
   void reopen_access_log();
+  /// Null without TLS.
+  const Tls* tls() const { return tls_.get(); }
+  /// Without a config: that of the server anew.
+  void reload_tls(std::optional<TlsConfig> config);
   /// In a forked child: the threads are the parent's. This is a stopped server from now on, its sockets closed.
   void abandon();
   /// `callback` is called once, on some thread, when all loops have ended; at once when they have.
@@ -67,11 +72,13 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   bool tell_who_is_deaf() const;
   void log(LogLevel level, const std::string& message) const noexcept;
   void tell_stopped() const noexcept;
+  void warn_of_certificates() const;
 
   const Config config_;
   const StopPolicy default_policy_;
   std::vector<std::unique_ptr<ApplicationSource>> sources_;  // the last is served; guarded by changing_
   std::shared_ptr<AccessFile> access_file_;                  // null when the log isn't written to one
+  std::unique_ptr<Tls> tls_;                                 // null without TLS
   std::string url_;
   uint16_t port_ = 0;
   std::vector<std::string> addresses_;

@@ -105,7 +105,8 @@ std::vector<Case> persistence() {
 std::vector<Case> mistakes() {
   const std::string bad = "400 Bad Request";
   return {
-      {"what isn't HTTP", "\x16\x03\x01 \r\n", error_answer(bad, "the method is not a token"), 0, true},
+      {"what isn't HTTP", "\x15\x03\x01 \r\n", error_answer(bad, "the method is not a token"), 0, true},
+      {"TLS", "\x16\x03\x01", error_answer(bad, "this port speaks http, and what came is TLS: use http://"), 0, true},
       {"a missing host", "GET / HTTP/1.1\r\n\r\n", error_answer(bad, "the Host field is missing"), 0, true},
       {"CONNECT", "CONNECT a:80 HTTP/1.1\r\n",
        error_answer("501 Not Implemented", "this server is no proxy: CONNECT is not implemented"), 0, true},

@@ -530,7 +530,7 @@ TEST_CASE("smuggling, request lines: nothing but two single spaces between three
       {"G(T /about HTTP/1.1", Fault::MethodInvalid},
       {"G\xcbT /about HTTP/1.1", Fault::MethodInvalid},
       {"GET\r\n /about HTTP/1.1", Fault::MethodInvalid},
-      {"\x16\x03\x01 /about HTTP/1.1", Fault::MethodInvalid},
+      {"\x16\x03\x01 /about HTTP/1.1", Fault::TlsRecord},
       {"\xef\xbb\xbfGET /about HTTP/1.1", Fault::MethodInvalid},
   };
   for (const auto& row : table) expect_refused(line(row.line), row.fault);
