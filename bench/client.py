@@ -11,15 +11,21 @@ from process import NotRun
 from workloads import Workload
 
 
+def options(workload: Workload, port: int, connections: int) -> list[str]:
+    """What a program in bench/load is to ask, and on how many connections."""
+    return [
+        "--port", str(port), "--connections", str(connections), "--depth", str(workload.depth), "--path", workload.path,
+        "--body-bytes", str(workload.body_bytes), "--expect", workload.expect, "--fresh", str(int(workload.is_fresh)),
+        "--protocol", workload.protocol, "--transport", workload.transport,
+    ]  # fmt: skip
+
+
 class Client:
     """One run of bench/load. Between wait_until_warm() and measure(), and after measure(), the server is idle."""
 
     def __init__(self, workload: Workload, port: int, connections: int, *, seconds: float, warmup: float) -> None:
         command = [
-            str(paths.LOAD), "--port", str(port), "--connections", str(connections), "--depth", str(workload.depth),
-            "--seconds", str(seconds), "--warmup", str(warmup), "--path", workload.path,
-            "--body-bytes", str(workload.body_bytes), "--expect", workload.expect,
-            "--fresh", str(int(workload.is_fresh)),
+            str(paths.LOAD), *options(workload, port, connections), "--seconds", str(seconds), "--warmup", str(warmup),
         ]  # fmt: skip
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,4 +1,5 @@
-"""What the benchmark needs before it can measure: the peers' environment, Outrider in it, nginx, and the load programs."""
+"""What the benchmark needs before it can measure: the peers' environment, Outrider in it, nginx, a certificate, and the load
+programs."""
 
 from __future__ import annotations
 
@@ -11,10 +12,17 @@ from pathlib import Path
 import paths
 from servers import nginx_program
 
-PEERS = ("uvicorn", "uvloop", "httptools", "granian", "peregrine-server", "freastal", "hypercorn", "fastapi")
+PEERS = (
+    "uvicorn", "uvloop", "httptools", "websockets", "wsproto", "granian", "peregrine-server", "freastal", "hypercorn",
+    "picows", "fastapi",
+)  # fmt: skip
 
 _COMPILE = ("g++", "-std=c++20", "-O2", "-Wall", "-Wextra")
-_CLIENT_UNITS = ("response_reader.cpp", "options.cpp", "socket.cpp")
+_LIBRARIES = ("-lssl", "-lcrypto", "-lz")
+_CLIENT_UNITS = (
+    "http.cpp", "kinds.cpp", "options.cpp", "payload.cpp", "response_reader.cpp", "socket.cpp", "tls.cpp", "transport.cpp",
+    "websocket.cpp", "websocket_handshake.cpp", "websocket_reader.cpp",
+)  # fmt: skip
 _PROGRAMS: dict[Path, tuple[str, ...]] = {
     paths.LOAD: ("main.cpp", "client.cpp", *_CLIENT_UNITS),
     paths.HOLD: ("hold.cpp", *_CLIENT_UNITS),
@@ -40,8 +48,8 @@ def build_programs() -> None:
         if program.exists() and program.stat().st_mtime >= newest:
             continue
         sources = [str(paths.LOAD_SOURCES / unit) for unit in units]
-        if not _run([*_COMPILE, *sources, "-o", str(program)], "compile"):
-            raise SystemExit("bench: the load programs don't compile; is g++ installed?")
+        if not _run([*_COMPILE, *sources, "-o", str(program), *_LIBRARIES], "compile"):
+            raise SystemExit("bench: the load programs don't compile; are g++, libssl-dev and zlib1g-dev installed?")
 
 
 def _interpreter_version(python: str) -> str:
@@ -85,21 +93,43 @@ def install_outrider() -> None:
     _run([*pip, str(paths.ROOT)], "environment")
 
 
-def install_nginx() -> None:
-    """From Debian. Its package may start a service on port 80, which is stopped again, as nobody asked for it."""
-    if nginx_program() is not None or shutil.which("apt-get") is None:
+def install_from_debian() -> None:
+    """What is missing. nginx may come with a service on port 80, which is stopped again, as nobody asked for it."""
+    there = {
+        "g++": shutil.which("g++"),
+        "libssl-dev": Path("/usr/include/openssl/ssl.h").exists(),
+        "zlib1g-dev": Path("/usr/include/zlib.h").exists(),
+        "openssl": shutil.which("openssl"),
+        "nginx-light": nginx_program(),
+    }
+    missing = [package for package, found in there.items() if not found]
+    if not missing or shutil.which("apt-get") is None:
         return
     as_root = [] if os.geteuid() == 0 else ["sudo"]
-    _run([*as_root, "apt-get", "install", "-y", "--no-install-recommends", "nginx-light"], "environment")
-    if shutil.which("systemctl"):
+    _run([*as_root, "apt-get", "install", "-y", "--no-install-recommends", *missing], "environment")
+    if "nginx-light" in missing and shutil.which("systemctl"):
         _run([*as_root, "systemctl", "disable", "--now", "nginx"], "environment")
+
+
+def make_certificate() -> None:
+    """The one that every server shows: ECDSA on P-256, signed by itself; the key in PKCS#8, as granian wants it."""
+    if paths.CERTIFICATE.exists() and paths.KEY.exists():
+        return
+    command = [
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650",
+        "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-keyout", str(paths.KEY), "-out", str(paths.CERTIFICATE),
+    ]  # fmt: skip
+    if shutil.which("openssl") is None or not _run(command, "environment"):
+        raise SystemExit("bench: no certificate for the parts with TLS; is openssl installed?")
 
 
 def prepare(python: str, *, wants_install: bool) -> None:
     paths.LOGS.mkdir(parents=True, exist_ok=True)
+    install_from_debian()
     build_programs()
+    make_certificate()
     make_venv(python)
     install_peers()
-    install_nginx()
     if wants_install:
         install_outrider()

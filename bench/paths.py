@@ -13,9 +13,12 @@ LOGS = BUILD / "logs"
 VENV = ROOT / "build" / "bench-venv"
 VENV_PYTHON = VENV / "bin" / "python"
 CPP_HELLO = ROOT / "build" / "release" / "bench" / "cpp_hello"
+CPP_WEBSOCKET = ROOT / "build" / "release" / "bench" / "cpp_websocket"
 LOAD = BUILD / "load"
 HOLD = BUILD / "hold"
 FLOOR = BUILD / "floor"
+CERTIFICATE = BUILD / "certificate.pem"
+KEY = BUILD / "key.pem"
 
 
 def results_file(name: str, *, is_partial: bool = False) -> Path:

@@ -25,7 +25,7 @@ text { font: 13px system-ui, sans-serif; fill: #24292f; }
 }
 """
 _WIDTH = 760
-_LABELS = 150  # width of the servers' names
+_LABELS = 195  # width of the servers' names
 _VALUES = 190  # width of what stands behind a bar
 _TOP = 54
 _STEP = 28

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -55,18 +56,31 @@ def _log(server: Server) -> Path:
     return paths.LOGS / ("".join(c if c.isalnum() else "-" for c in server.name) + ".log")
 
 
-def _answers(port: int) -> bool:
+@contextlib.contextmanager
+def _connection(target: Target) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=1.0) as connection:
+        if not target.is_tls:
+            yield connection
+            return
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with context.wrap_socket(connection) as encrypted:
+            yield encrypted
+
+
+def _answers(target: Target) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
-            connection.sendall(client_request(port))  # the very request that the floor expects
+        with _connection(target) as connection:
+            connection.sendall(client_request(target.port))  # the very request that the floor expects
             return connection.recv(16).startswith(b"HTTP/1.1 ")
     except OSError:
         return False
 
 
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes], target: Target) -> None:
     deadline = time.monotonic() + _READY_SECONDS
-    while not _answers(port):
+    while not _answers(target):
         if process.poll() is not None:
             raise NotRun(f"it ended with status {process.returncode}: {_last_words(server)}")
         if time.monotonic() > deadline:
@@ -99,7 +113,7 @@ def running(server: Server, target: Target) -> Iterator[int]:
         except FileNotFoundError as error:
             raise NotRun(f"not there: {os.path.basename(command[0])}") from error
     try:
-        _wait_until_ready(server, process, target.port)
+        _wait_until_ready(server, process, target)
         yield process.pid
     finally:
         _end(process)

@@ -21,6 +21,9 @@ from workloads import PARTS
 _TITLES = {
     **{name: workloads[0].title for name, workloads in PARTS.items()},
     "echo": "Echo of a body",
+    "websocket": "WebSocket echo",
+    "websocket-deflate": "WebSocket echo with permessage-deflate",
+    "idle-websocket": "Memory of idle WebSockets",
     "idle": "Memory of idle keep-alive connections",
     "lifecycle": "Start, first answer, stop",
     "stop": "A stop while connections are open",
@@ -28,6 +31,8 @@ _TITLES = {
     "busy": "Beside a busy program",
 }
 _WORKLOAD_TITLES = {workload.name: workload.title for workloads in PARTS.values() for workload in workloads}
+_WORKLOAD_TITLES["idle-websocket"] = "Memory of idle WebSockets"
+_WORKLOAD_TITLES["idle-websocket-deflate"] = "Memory of idle WebSockets with permessage-deflate"
 _WORKLOAD_TITLES["busy"] = "Beside a busy program"
 _WORKLOAD_TITLES["busy-fresh"] = "Beside a busy program, each request on a fresh connection"
 
@@ -36,9 +41,25 @@ _THROUGHPUT_METHOD = (
     "closed-loop client on another core; every answer is checked. Medians of {rounds} interleaved rounds of {seconds:g} s, "
     "each with a fresh process; ratios are medians of those within a round. Requests/s and latencies are informational."
 )
+_MESSAGES = (
+    " One message is under way on each connection, text that looks like JSON, in one frame; it must come back. uvicorn's three "
+    "implementations have a row each; ratios are to websockets-sansio, which it takes by itself."
+)
+_MEMORY = (
+    "Private dirty memory of the server's process tree before and while {idle_connections:,} connections are held, each of which "
+    "had one request answered. The kernel's memory is not counted."
+)
 _METHODS = {
-    "idle": "Private dirty memory of the server's process tree before and while {idle_connections:,} connections are held, "
-    "each of which had one request answered. The kernel's memory is not counted.",
+    "websocket": _THROUGHPUT_METHOD + _MESSAGES,
+    "websocket-deflate": _THROUGHPUT_METHOD
+    + _MESSAGES
+    + " The client sends every message compressed; a server may answer "
+    "uncompressed, which the bytes of an answer tell. A server that doesn't agree to compress has no figure.",
+    "https": _THROUGHPUT_METHOD + " TLS_AES_128_GCM_SHA256 everywhere.",
+    "handshake": _THROUGHPUT_METHOD + " Each request has a connection of its own, so a handshake's figure contains the "
+    "connection and the request. TLS 1.3 with an ECDSA certificate on P-256 and X25519; resumed ones by the ticket of the connection before.",
+    "idle": _MEMORY,
+    "idle-websocket": _MEMORY + " The request is a handshake and one message of 64 B.",
     "lifecycle": "Cycles in one process, the server in a background thread, medians. Threads, descriptors and memory: after cycle 20 → at "
     "the end. The first cycle, which imports the server, is in the p99.",
     "stop": "Milliseconds of a stop, each in a fresh process with the server in a background thread: the median of {stops}, and the longest "
@@ -64,10 +85,13 @@ def _machine(results: dict[str, Any]) -> str:
         "uvicorn",
         "uvloop",
         "httptools",
+        "websockets",
+        "wsproto",
         "granian",
         "peregrine-server",
         "freastal",
         "hypercorn",
+        "picows",
         "fastapi",
     )
     packages = ", ".join(f"{name} {versions[name]}" for name in peers if name in versions)
@@ -93,7 +117,11 @@ def _bars(rows: list[dict[str, Any]], key: str, label: str) -> list[plot.Bar]:
 
 # What is drawn of each part; the others are drawn by their CPU time.
 _DRAWN = {
+    "websocket": ("cpu_us", "{:.1f} µs", "CPU microseconds per message; less is better"),
+    "websocket-deflate": ("cpu_us", "{:.1f} µs", "CPU microseconds per message; less is better"),
+    "handshake": ("cpu_us", "{:.0f} µs", "CPU microseconds per connection with its handshake; less is better"),
     "idle": ("bytes_per_connection", "{:,.0f} bytes", "bytes per idle connection; less is better"),
+    "idle-websocket": ("bytes_per_connection", "{:,.0f} bytes", "bytes per idle connection; less is better"),
     "lifecycle": ("stop_ms", "{:.2f} ms", "milliseconds of a stop, median; less is better"),
     "stop": (
         "together_ms",

@@ -27,7 +27,7 @@ from workloads import PARTS
 
 # Measured without pinning, and so before the runner pins itself.
 _UNPINNED = {"lifecycle": lifecycle.run, "stop": stop.run, "process": process_start.run}
-NAMES = (*PARTS, "idle", *_UNPINNED, "busy")
+NAMES = (*PARTS, *idle.PART_CASES, *_UNPINNED, "busy")
 _WHOLE = Plan()  # what counts as a whole run
 
 
@@ -87,8 +87,8 @@ def _measure(name: str, plan: Plan) -> list[dict[str, Any]]:
     if name in _UNPINNED:
         return _UNPINNED[name](plan)
     machine.pin_to_client_core()
-    if name == "idle":
-        return idle.run(plan)
+    if name in idle.PART_CASES:
+        return idle.run(name, plan)
     if name == "busy":
         return busy.run(plan)
     return throughput.run(PARTS[name], plan)

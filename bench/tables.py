@@ -57,22 +57,30 @@ def _stop(case: str) -> Callable[[Row], str]:
 _SERVER = Column("server", lambda row: row["server"])
 _NOTE = Column("note", lambda row: row["reason"])
 
-_THROUGHPUT = (
-    _SERVER,
-    Column("CPU µs per request", _number("cpu_us", 2)),
-    Column("of that the log", _number("beyond_us", 2)),
-    Column("of uvicorn's", _number("ratio_to_uvicorn", 2)),
-    Column("of the floor's", _number("ratio_to_floor", 2)),
-    Column("rounds", _spread),
-    Column("requests/s", _number("requests_per_second")),
-    Column("p50 µs", _number("p50_us")),
-    Column("p99 µs", _number("p99_us")),
-    Column("others on its core", lambda row: f"{row['foreign_share']:.0%}"),
-    _NOTE,
-)
+
+def _throughput(noun: str, *more: Column) -> tuple[Column, ...]:
+    """`noun` is what is counted; `more` are columns that only this part has."""
+    return (
+        _SERVER,
+        Column(f"CPU µs per {noun}", _number("cpu_us", 2)),
+        Column("of that the log", _number("beyond_us", 2)),
+        *more,
+        Column("of uvicorn's", _number("ratio_to_uvicorn", 2)),
+        Column("of the floor's", _number("ratio_to_floor", 2)),
+        Column("rounds", _spread),
+        Column(f"{noun}s/s", _number("requests_per_second")),
+        Column("p50 µs", _number("p50_us")),
+        Column("p99 µs", _number("p99_us")),
+        Column("others on its core", lambda row: f"{row['foreign_share']:.0%}"),
+        _NOTE,
+    )
+
+
+_THROUGHPUT = _throughput("request")
 _IDLE = (
     _SERVER,
     Column("bytes per connection", _number("bytes_per_connection")),
+    Column("of uvicorn's", _number("ratio_to_uvicorn", 2)),
     Column("resident bytes per connection", _number("resident_per_connection")),
     Column("before, MiB", _number("private_dirty_before", 1, 2**-20)),
     Column("holding, MiB", _number("private_dirty_during", 1, 2**-20)),
@@ -119,8 +127,20 @@ _PROCESS = (
     Column("rounds' differences", lambda row: _range(row["difference_ms_rounds"])),
     _NOTE,
 )
-_COLUMNS = {"idle": _IDLE, "lifecycle": _LIFECYCLE, "stop": _STOP, "process": _PROCESS, "busy": _BUSY}
-_WITHOUT_CONNECTIONS = ("idle", "lifecycle", "stop", "process")
+_COLUMNS = {
+    "websocket": _throughput("message"),
+    "websocket-deflate": _throughput("message", Column("bytes of an answer", _number("answer_bytes"))),
+    "handshake": _throughput(
+        "handshake", Column("handshakes per CPU second", lambda row: f"{1e6 / row['cpu_us']:,.0f}")
+    ),
+    "idle": _IDLE,
+    "idle-websocket": _IDLE,
+    "lifecycle": _LIFECYCLE,
+    "stop": _STOP,
+    "process": _PROCESS,
+    "busy": _BUSY,
+}
+_WITHOUT_CONNECTIONS = ("idle", "idle-websocket", "idle-websocket-deflate", "lifecycle", "stop", "process")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import cpu
 import machine
 from client import Client
 from process import NotRun, free_port, running
-from servers import BASELINE, FLOOR, Server, Target, selected
+from servers import FLOOR, Server, Target, baseline, selected
 from workloads import Workload
 
 
@@ -50,6 +50,7 @@ def _measure(pid: int, workload: Workload, port: int, connections: int, plan: Pl
         raise NotRun(f"{result['errors']} errors: {result['first_error']}")
     usage = cpu.between(before, after)
     result["cpu_us"] = usage.seconds * 1e6 / result["requests"]
+    result["answer_bytes"] = result["bytes"] / result["requests"]
     result["foreign_share"] = usage.foreign_seconds / result["seconds"]
     result["cpu_disagreement"] = usage.disagreement
     result["probe_us"] = probe
@@ -62,7 +63,7 @@ def _round(server: Server, workload: Workload, plan: Plan) -> dict[int, Measurem
     counts = tuple(plan.connections) or workload.connections
     port = free_port()
     try:
-        with running(server, Target(workload.app, port, workload.depth)) as pid:
+        with running(server, Target(workload.app, port, workload.depth, workload.is_tls)) as pid:
             for connections in counts:
                 try:
                     measurements[connections] = _measure(pid, workload, port, connections, plan)
@@ -73,7 +74,7 @@ def _round(server: Server, workload: Workload, plan: Plan) -> dict[int, Measurem
     return measurements
 
 
-_MEDIANS = ("cpu_us", "requests_per_second", "p50_us", "p90_us", "p99_us", "max_us", "foreign_share")
+_MEDIANS = ("cpu_us", "requests_per_second", "p50_us", "p90_us", "p99_us", "max_us", "foreign_share", "answer_bytes")
 
 
 def _row(server: Server, workload: Workload, connections: int, rounds: list[Measurement | NotRun]) -> Measurement:
@@ -103,12 +104,12 @@ def _ratio(row: Measurement, other: Measurement) -> float | None:
     return statistics.median(ratios) if ratios else None
 
 
-def _add_ratios(rows: list[Measurement]) -> None:
-    """To uvicorn and to the floor of the same run, workload and number of connections."""
+def _add_ratios(rows: list[Measurement], face: str) -> None:
+    """To uvicorn and to the floor of the same run and workload, at the same number of connections."""
     for row in rows:
-        for name, key in ((BASELINE, "ratio_to_uvicorn"), (FLOOR, "ratio_to_floor")):
+        for name, key in ((baseline(face), "ratio_to_uvicorn"), (FLOOR, "ratio_to_floor")):
             for other in rows:
-                same = all(other[field] == row[field] for field in ("workload", "connections"))
+                same = other["connections"] == row["connections"]
                 if same and other["server"] == name and other["status"] == row["status"] == "ok":
                     row[key] = _ratio(row, other)
 
@@ -137,10 +138,9 @@ def _measure_workload(workload: Workload, plan: Plan) -> list[Measurement]:
     by_name = {server.name: server for server in servers}
     found = [_row(by_name[name], workload, connections, found) for (name, connections), found in rounds.items()]
     _add_differences(found, servers)
+    _add_ratios(found, workload.servers)
     return found
 
 
 def run(workloads: tuple[Workload, ...], plan: Plan) -> list[Measurement]:
-    rows = [row for workload in workloads for row in _measure_workload(workload, plan)]
-    _add_ratios(rows)
-    return rows
+    return [row for workload in workloads for row in _measure_workload(workload, plan)]

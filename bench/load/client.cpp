@@ -20,78 +20,70 @@ namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr std::uint64_t kErrorsMax = 100;              // more means the server can't do this workload
-constexpr auto kDrainTime = std::chrono::seconds(10);  // a server that stalls must not stall the benchmark
-
-std::string repeated(const std::string& text, int times) {
-  std::string all;
-  for (int count = 0; count < times; ++count) all += text;
-  return all;
-}
+constexpr auto kDrainTime = std::chrono::seconds(30);  // a server that stalls must not stall the benchmark
 
 }  // namespace
 
 struct Client::Connection {
-  explicit Connection(std::string_view expected) : reader(expected) {}
-  int fd = -1;
-  ResponseReader reader;
+  std::unique_ptr<Stream> stream;
+  std::unique_ptr<Conversation> conversation;
+  Output output;
   std::deque<Clock::time_point> sent;  // when each outstanding request was issued
-  std::size_t unsent_bytes = 0;
-  std::size_t position = 0;  // where in a request the next byte to write lies
   bool is_watching_writing = false;
 };
 
 Client::Client(const Options& options)
     : options_(options),
-      request_(options.request()),
-      batch_(repeated(request_, options.depth)),
-      expected_body_(options.expected_body()),
+      protocol_(make_protocol(options)),
+      transport_(make_transport(options)),
       buffer_(kReadBytes),
       epoll_(epoll_create1(EPOLL_CLOEXEC)) {
   for (int count = 0; count < options.connections; ++count) {
-    connections_.push_back(std::make_unique<Connection>(expected_body_));
+    connections_.push_back(std::make_unique<Connection>());
     open(*connections_.back());
   }
 }
 
 Client::~Client() {
-  for (auto& connection : connections_) close(connection->fd);
+  connections_.clear();
   close(epoll_);
 }
 
 void Client::open(Connection& connection) {
-  connection.fd = connect_loopback(options_.port);
-  if (connection.fd < 0) {
+  const int fd = connect_loopback(options_.port);
+  if (fd < 0) {
     std::fprintf(stderr, "load: connect to port %d: %s\n", options_.port, std::strerror(errno));
     std::exit(1);
   }
-  set_nonblocking(connection.fd);
-  connection.reader = ResponseReader(expected_body_);
-  connection.position = 0;
+  set_nonblocking(fd);
+  connection.stream = transport_->over(fd, std::move(connection.stream));
+  connection.conversation = protocol_->start();
+  connection.output.clear();
+  connection.conversation->open(connection.output);
   connection.is_watching_writing = false;
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = &connection;
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event);
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
 }
 
-// The server closed as it is entitled to; what it had not answered is sent again on a new connection.
+// The connection ended as it may; what was not answered on it is sent again on a new one.
 void Client::reopen(Connection& connection) {
   ++tally_.reconnects;
-  close(connection.fd);
   open(connection);
-  connection.unsent_bytes = connection.sent.size() * request_.size();
+  for (std::size_t count = 0; count < connection.sent.size(); ++count)
+    connection.conversation->ask(connection.output);
   flush(connection);
 }
 
-void Client::lose(Connection& connection, const char* why) {
+void Client::lose(Connection& connection, const std::string& why) {
   if (tally_.first_error.empty()) tally_.first_error = why;
   const auto lost = connection.sent.size();
   tally_.errors += std::max<std::uint64_t>(1, lost);
   outstanding_ -= lost;
   connection.sent.clear();
-  connection.unsent_bytes = 0;
   if (tally_.errors > kErrorsMax) is_issuing_ = false;
-  close(connection.fd);
+  connection.stream.reset();
   open(connection);
   if (!is_issuing_) return;
   enqueue(connection, options_.depth, Clock::now());
@@ -99,19 +91,19 @@ void Client::lose(Connection& connection, const char* why) {
 }
 
 void Client::enqueue(Connection& connection, int requests, Clock::time_point now) {
-  for (int count = 0; count < requests; ++count) connection.sent.push_back(now);
   outstanding_ += static_cast<std::uint64_t>(requests);
-  connection.unsent_bytes += static_cast<std::size_t>(requests) * request_.size();
+  for (int count = 0; count < requests; ++count) {
+    connection.sent.push_back(now);
+    connection.conversation->ask(connection.output);
+  }
 }
 
 void Client::flush(Connection& connection) {
-  while (connection.unsent_bytes > 0) {
-    const auto size = std::min(connection.unsent_bytes, batch_.size() - connection.position);
-    const auto written = send(connection.fd, batch_.data() + connection.position, size, MSG_NOSIGNAL);
+  while (!connection.output.is_empty()) {
+    const auto written = connection.stream->write(connection.output);
     // A write error shows up on the reading side too, where it is counted once.
-    if (written < 0) return watch_writing(connection, errno == EAGAIN);
-    connection.unsent_bytes -= static_cast<std::size_t>(written);
-    connection.position = (connection.position + static_cast<std::size_t>(written)) % request_.size();
+    if (written <= 0) return watch_writing(connection, errno == EAGAIN && connection.stream->waits_for_room());
+    connection.output.consume(static_cast<std::size_t>(written));
   }
   watch_writing(connection, false);
 }
@@ -122,30 +114,38 @@ void Client::watch_writing(Connection& connection, bool wanted) {
   epoll_event event{};
   event.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN;
   event.data.ptr = &connection;
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &event);
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.stream->fd(), &event);
 }
 
 void Client::read(Connection& connection) {
-  const auto size = recv(connection.fd, buffer_.data(), buffer_.size(), 0);
-  if (size > 0) {
-    if (!take_responses(connection, buffer_.data(), static_cast<std::size_t>(size))) return;
-    return connection.reader.closes() ? reopen(connection) : flush(connection);
-  }
-  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (connection.sent.empty()) return reopen(connection);
-  lose(connection, size == 0 ? "the connection was closed before the answer" : std::strerror(errno));
+  do {
+    const auto size = connection.stream->read(buffer_.data(), buffer_.size());
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) break;
+    if (size <= 0) return end(connection, size);
+    tally_.bytes += static_cast<std::uint64_t>(size);
+    if (!take_answers(connection, {buffer_.data(), static_cast<std::size_t>(size)})) return;
+    if (connection.conversation->closes()) return reopen(connection);
+  } while (connection.stream->has_more());
+  flush(connection);
+}
+
+void Client::end(Connection& connection, ssize_t result) {
+  const std::string trouble =
+      result == 0 ? "the connection was closed before the answer" : connection.stream->trouble();
+  if (connection.sent.empty() && connection.conversation->may_be_closed()) return reopen(connection);
+  lose(connection, trouble);
 }
 
 // False when the connection was given up.
-bool Client::take_responses(Connection& connection, const char* data, std::size_t size) {
-  std::string_view rest(data, size);
+bool Client::take_answers(Connection& connection, std::string_view data) {
   int answered = 0;
   const auto now = Clock::now();
-  while (!rest.empty()) {
-    const auto outcome = connection.sent.empty() ? ResponseReader::Outcome::Bad : connection.reader.feed(rest);
-    if (outcome == ResponseReader::Outcome::NeedMore) break;
-    if (outcome == ResponseReader::Outcome::Bad) {
-      lose(connection, connection.sent.empty() ? "an answer without a request" : connection.reader.trouble());
+  while (!data.empty()) {
+    const auto outcome = connection.conversation->feed(data, connection.output);
+    if (outcome == Outcome::NeedMore) break;
+    const bool is_asked = !connection.sent.empty();
+    if (outcome == Outcome::Bad || !is_asked) {
+      lose(connection, is_asked ? connection.conversation->trouble() : "an answer without a request");
       return false;
     }
     const auto latency = std::chrono::nanoseconds(now - connection.sent.front());
@@ -153,7 +153,7 @@ bool Client::take_responses(Connection& connection, const char* data, std::size_
     connection.sent.pop_front();
     --outstanding_;
     ++answered;
-    if (connection.reader.closes()) break;
+    if (connection.conversation->closes()) break;
   }
   if (is_issuing_) enqueue(connection, answered, now);
   return true;

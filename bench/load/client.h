@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "options.h"
-#include "response_reader.h"
+#include "protocol.h"
+#include "transport.h"
 
 namespace bench {
 
@@ -21,6 +23,7 @@ struct Tally {
   std::vector<std::uint64_t> latencies_ns;  // one for each complete and correct response
   std::uint64_t errors = 0;                 // wrong answers, and requests lost with their connection
   std::uint64_t reconnects = 0;             // after a close that the server announced, or on an idle connection
+  std::uint64_t bytes = 0;                  // that came back, with heads and frames, and without TLS
   double seconds = 0;
   std::string first_error;
 };
@@ -41,18 +44,18 @@ class Client {
 
   void open(Connection& connection);
   void reopen(Connection& connection);
-  void lose(Connection& connection, const char* why);
+  void lose(Connection& connection, const std::string& why);
   void enqueue(Connection& connection, int requests, Clock::time_point now);
   void flush(Connection& connection);
   void watch_writing(Connection& connection, bool wanted);
   void read(Connection& connection);
-  bool take_responses(Connection& connection, const char* data, std::size_t size);
+  void end(Connection& connection, ssize_t result);
+  bool take_answers(Connection& connection, std::string_view data);
   bool is_finished(Clock::time_point now) const;
 
   const Options options_;
-  const std::string request_;  // one request
-  const std::string batch_;    // `depth` of them, to write several with one call
-  const std::string expected_body_;
+  const std::unique_ptr<Protocol> protocol_;
+  const std::unique_ptr<Transport> transport_;
   std::vector<char> buffer_;
   std::vector<std::unique_ptr<Connection>> connections_;
   int epoll_ = -1;

@@ -40,6 +40,7 @@ void print(bench::Tally tally) {
       latencies.size(), static_cast<unsigned long long>(tally.errors),
       static_cast<unsigned long long>(tally.reconnects), tally.seconds,
       static_cast<double>(latencies.size()) / tally.seconds);
+  std::printf("\"bytes\": %llu, ", static_cast<unsigned long long>(tally.bytes));
   std::printf("\"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f, \"first_error\": %s}\n",
               percentile_us(latencies, 0.50), percentile_us(latencies, 0.90), percentile_us(latencies, 0.99),
               percentile_us(latencies, 1.0), quoted(tally.first_error).c_str());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What one run of the load client does. The command line is `--name value`, one for each field (`--fresh 1`).
+// What one run of a load program does. The command line is `--name value`, one for each field (`--fresh 1`).
 
 #include <string>
 
@@ -13,12 +13,11 @@ struct Options {
   double seconds = 2.0;  // the measured window
   double warmup = 0.5;   // seconds of the same load before the window, not counted
   std::string path = "/";
-  int body_bytes = 0;     // above 0: POST that many bytes, and expect the same bytes back
-  std::string expect;     // the body expected from a GET
-  bool is_fresh = false;  // a new connection for every request, as clients without a session make
-
-  std::string request() const;
-  std::string expected_body() const;
+  int body_bytes = 0;               // above 0: POST that many bytes, and expect the same bytes back
+  std::string expect;               // the body expected from a GET
+  bool is_fresh = false;            // a new connection for every request, as clients without a session make
+  std::string protocol = "http";    // or "websocket", "websocket-deflate": messages of `body_bytes`, to be echoed
+  std::string transport = "plain";  // or "tls", "tls-resumed"
 };
 
 // Ends the program with a message when an argument is unknown or impossible.

@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "response_reader.h"
 
-#include <strings.h>
-
 #include <charconv>
 #include <cstring>
+
+#include "text.h"
 
 namespace bench {
 namespace {
 
 constexpr std::size_t kHeadBytesMax = 64 * 1024;
-
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return left.size() == right.size() && strncasecmp(left.data(), right.data(), left.size()) == 0;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 bool parse_number(std::string_view text, int base, std::size_t& number) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
@@ -28,7 +18,7 @@ bool parse_number(std::string_view text, int base, std::size_t& number) {
 
 }  // namespace
 
-ResponseReader::Outcome ResponseReader::feed(std::string_view& data) {
+Outcome ResponseReader::feed(std::string_view& data) {
   while (!data.empty()) {
     Outcome outcome = Outcome::NeedMore;
     switch (state_) {
@@ -50,19 +40,19 @@ ResponseReader::Outcome ResponseReader::feed(std::string_view& data) {
   return Outcome::NeedMore;
 }
 
-ResponseReader::Outcome ResponseReader::fail(const char* trouble) {
+Outcome ResponseReader::fail(const char* trouble) {
   trouble_ = trouble;
   return Outcome::Bad;
 }
 
-ResponseReader::Outcome ResponseReader::complete() {
+Outcome ResponseReader::complete() {
   if (received_ != expected_.size()) return fail("the body is shorter than expected");
   state_ = State::Head;
   closes_ = says_close_;
   return Outcome::Complete;
 }
 
-ResponseReader::Outcome ResponseReader::read_head(std::string_view& data) {
+Outcome ResponseReader::read_head(std::string_view& data) {
   if (buffer_.empty()) {
     // The usual case, a head in one piece, is parsed where it lies.
     const void* end = memmem(data.data(), data.size(), "\r\n\r\n", 4);
@@ -86,7 +76,7 @@ ResponseReader::Outcome ResponseReader::read_head(std::string_view& data) {
   return Outcome::NeedMore;
 }
 
-ResponseReader::Outcome ResponseReader::parse_head(std::string_view head) {
+Outcome ResponseReader::parse_head(std::string_view head) {
   if (!head.starts_with("HTTP/1.1 200")) return fail("the status is not HTTP/1.1 200");
   has_length_ = is_chunked_ = says_close_ = false;
   received_ = remaining_ = 0;
@@ -124,7 +114,7 @@ bool ResponseReader::matches(std::string_view piece) {
   return true;
 }
 
-ResponseReader::Outcome ResponseReader::read_body(std::string_view& data) {
+Outcome ResponseReader::read_body(std::string_view& data) {
   const std::string_view piece = data.substr(0, remaining_);
   if (!matches(piece)) return fail("the body differs from what is expected");
   data.remove_prefix(piece.size());
@@ -135,7 +125,7 @@ ResponseReader::Outcome ResponseReader::read_body(std::string_view& data) {
   return Outcome::NeedMore;
 }
 
-ResponseReader::Outcome ResponseReader::read_chunked_line(std::string_view& data) {
+Outcome ResponseReader::read_chunked_line(std::string_view& data) {
   while (!data.empty()) {
     buffer_.push_back(data.front());
     data.remove_prefix(1);
@@ -149,7 +139,7 @@ ResponseReader::Outcome ResponseReader::read_chunked_line(std::string_view& data
   return Outcome::NeedMore;
 }
 
-ResponseReader::Outcome ResponseReader::end_chunked_line() {
+Outcome ResponseReader::end_chunked_line() {
   if (state_ == State::Trailers) return buffer_.empty() ? complete() : Outcome::NeedMore;
   if (state_ == State::ChunkEnd) {
     if (!buffer_.empty()) return fail("a chunk is longer than it said");

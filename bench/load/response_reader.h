@@ -10,12 +10,12 @@
 #include <string>
 #include <string_view>
 
+#include "protocol.h"
+
 namespace bench {
 
 class ResponseReader {
  public:
-  enum class Outcome { NeedMore, Complete, Bad };
-
   // `expected_body` must outlive the reader.
   explicit ResponseReader(std::string_view expected_body) : expected_(expected_body) {}
 
