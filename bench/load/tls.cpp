@@ -36,6 +36,7 @@ class TlsStream : public Stream {
   }
 
   ssize_t read(char* data, std::size_t size) override {
+    if (!trouble_.empty()) return errno = EPROTO, -1;  // a write() has seen it
     ERR_clear_error();
     const int result = SSL_read(ssl_, data, static_cast<int>(size));
     return is_as_agreed() ? result > 0 ? result : explain(result) : -1;
