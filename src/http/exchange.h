@@ -130,7 +130,7 @@ class ExchangeHandler {
 class TunnelHandler : public ExchangeHandler {
  public:
   /// Bytes of the peer, valid and free to be overwritten until return. All of them must be taken. Unlike the others,
-  /// this comes in the read phase: the application isn't to be called from it, but the exchange may be written to, and
+  /// this comes in the read phase: the application isn't to be called from it, but the exchange may be written to and
   /// ended.
   virtual void on_data(std::span<char> bytes) = 0;
 
