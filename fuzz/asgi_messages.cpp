@@ -21,6 +21,7 @@
 #include "server/engine.h"
 #include "support.h"
 #include "testing/memory_stream.h"
+#include "waiter.h"
 
 // The interpreter keeps what it has until the process ends.
 extern "C" int __lsan_is_turned_off() { return 1; }
@@ -221,7 +222,8 @@ void start_interpreter() {
   PyConfig_SetBytesString(&config, &config.program_name, OUTRIDER_FUZZ_PYTHON);
   check(PyStatus_Exception(Py_InitializeFromConfig(&config)) == 0, "the interpreter starts");
   PyConfig_Clear(&config);
-  check_python(python::make_names() && python::make_callable_types(), "the bridge has its types");
+  check_python(python::make_names() && python::make_waiter_type() && python::make_callable_types(),
+               "the bridge has its types");
 }
 
 // The play's run(data).

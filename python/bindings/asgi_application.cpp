@@ -34,6 +34,7 @@ PyRef take_exception() {
 AsgiApplication::AsgiApplication(const Options& options)
     : app_(PyRef::borrow(options.app)),
       context_(PyRef::borrow(options.context)),
+      loop_(PyRef::borrow(options.loop)),
       create_future_(PyRef::steal(PyObject_GetAttr(options.loop, names().create_future))),
       on_exception_(PyRef::borrow(options.on_exception)),
       on_incomplete_(PyRef::borrow(options.on_incomplete)),

@@ -17,6 +17,13 @@ std::string_view content_of(int status) {
   return status == 503 ? "Service Unavailable" : "Internal Server Error";
 }
 
+bool is_cancelled(const PyRef& waiter) {
+  if (is_waiter(waiter.get())) return is_waiter_done(waiter.get());
+  const PyRef done = PyRef::steal(PyObject_CallMethodNoArgs(waiter.get(), names().done));
+  if (!done) PyErr_Clear();
+  return done.get() == Py_True;
+}
+
 }  // namespace
 
 AsgiCycle::AsgiCycle(AsgiApplication& application, http::Exchange& exchange, PyObject* self)
@@ -33,10 +40,16 @@ void AsgiCycle::on_cancel() {
   if (!result) PyErr_WriteUnraisable(task_.get());
 }
 
-void AsgiCycle::wake() {
+void AsgiCycle::wake(Wake when) {
+  if (waiters_.empty()) return;
+  const PyRef alive = PyRef::borrow(keep_alive_.get());  // a step may end everything
   const std::vector<PyRef> waiters = std::move(waiters_);
   waiters_.clear();
   for (const PyRef& waiter : waiters) {
+    if (is_waiter(waiter.get())) {
+      wake_waiter(waiter.get(), when);
+      continue;
+    }
     PyRef done = PyRef::steal(PyObject_CallMethodNoArgs(waiter.get(), names().done));
     if (done.get() == Py_True) continue;  // cancelled in the meantime
     PyRef result = PyRef::steal(PyObject_CallMethodOneArg(waiter.get(), names().set_result, Py_None));
@@ -44,8 +57,12 @@ void AsgiCycle::wake() {
   }
 }
 
+PyObject* AsgiCycle::new_future() { return application_.create_future(); }
+
 PyObject* AsgiCycle::make_waiter() {
-  PyObject* future = application_.create_future();
+  // Who waits again and again, for a second each, leaves waiters behind that were cancelled.
+  if (waiters_.size() == waiters_.capacity()) std::erase_if(waiters_, is_cancelled);
+  PyObject* future = new_future();
   if (future != nullptr) waiters_.push_back(PyRef::borrow(future));
   return future;
 }

@@ -15,6 +15,7 @@
 
 #include "http/exchange.h"
 #include "py_ref.h"
+#include "waiter.h"
 
 namespace outrider::python {
 
@@ -61,7 +62,10 @@ class AsgiCycle : public http::ExchangeHandler {
   AsgiCycle(AsgiApplication& application, http::Exchange& exchange, PyObject* self);
   ~AsgiCycle();
 
-  void wake();
+  /// The waiters look again: in the loop's next turn, or those of new_waiter() at once, in a pass only.
+  void wake(Wake when = Wake::Soon);
+  /// What make_waiter() makes; a new reference.
+  virtual PyObject* new_future();
   /// What describe() says of a scope before its path: borrowed, or null.
   virtual PyObject* method_of(PyObject* scope) const = 0;
   /// Begins a response with those fields (message.h, read_fields()): all of it, or nothing and a Python error.

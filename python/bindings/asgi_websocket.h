@@ -40,7 +40,7 @@ class AsgiWebSocket final : public AsgiCycle, public websocket::SessionHandler {
   void on_cancel() override { AsgiCycle::on_cancel(); }
 
   // websocket::SessionHandler; on_writable() and on_cancel() are those above
-  void on_message() override { wake(); }
+  void on_message() override { wake(Wake::Now); }
   void on_closed() override;
 
   // AsgiCycle
@@ -54,6 +54,7 @@ class AsgiWebSocket final : public AsgiCycle, public websocket::SessionHandler {
  private:
   enum class Stage { Opening, Open, Responding, Over };
 
+  PyObject* new_future() override;
   PyObject* method_of(PyObject* scope) const override;
   bool add_event(PyObject* message);
   bool add_disconnect(PyObject* message);

@@ -11,6 +11,7 @@
 #include "asgi_websocket.h"
 #include "names.h"
 #include "py_ref.h"
+#include "waiter.h"
 
 namespace outrider::python {
 namespace {
@@ -130,7 +131,11 @@ PySendResult waiting_send(PyObject* self, PyObject*, PyObject** result) {
         return *result == nullptr ? PYGEN_ERROR : PYGEN_RETURN;
       }
       const PyRef future = PyRef::steal(waiting->receive->cycle->make_waiter());
-      waiting->iterator = future ? PyObject_CallMethod(future.get(), "__await__", nullptr) : nullptr;
+      if (future && is_waiter(future.get())) {
+        waiting->iterator = future.new_reference();
+      } else {
+        waiting->iterator = future ? PyObject_CallMethod(future.get(), "__await__", nullptr) : nullptr;
+      }
       if (waiting->iterator == nullptr) return PYGEN_ERROR;
     }
     PyObject* step = nullptr;
