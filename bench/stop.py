@@ -24,9 +24,9 @@ _NEVER_SECONDS = 10.0
 _REACH_SECONDS = 10.0
 _CHILD_SECONDS = 60.0
 
-# Row, server, options. uvicorn answers an upgrade itself when it finds a library for it; without, the application does.
+# Row, server, options. With ws="none" the application answers the upgrade.
 _SERVERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("outrider (default)", "outrider", {}),
+    ("outrider (default)", "outrider", {"ws": "none"}),
     ("uvicorn (asyncio)", "uvicorn", {"ws": "none"}),
     ("uvicorn, grace of 1 s", "uvicorn", {"ws": "none", "timeout_graceful_shutdown": 1}),
 )
