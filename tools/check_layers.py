@@ -39,6 +39,7 @@ OWNERS = {
     r"uv\.h|uv/": r"src/(loop|net|testing)/",
     r"openssl/": r"src/net/tls_",
     r"nghttp2/": r"src/http2/session",
+    r"zlib\.h": r"src/websocket/deflate|fuzz/",
     r"Python\.h|nanobind/": r"python/bindings/",
     r"doctest": r"src/.*_test\.cpp|src/testing/|tests/",
 }

@@ -13,6 +13,7 @@ struct WebSocketDeflate {
   /// The windows of the server's and of the client's messages, as powers of two from 9 to 15: the most that a
   /// connection may use. A window costs 2^bits bytes (the server's, which compresses, four times that and 2^(level +
   /// 9) more), for as long as its context is kept. 12 is 4 KiB: most of the gain for JSON at an eighth of the memory.
+  /// A client that doesn't offer client_max_window_bits, as browsers do, can't be told and may use 15.
   int server_max_window_bits = 12;
   int client_max_window_bits = 12;
   /// Each message is compressed for itself: worse, and without memory between messages.

@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "loop/host_lock.h"
 #include "websocket/shared_message.h"
 
 namespace outrider::websocket {
@@ -17,6 +18,10 @@ using http::More;
 
 // Payloads up to this size are put behind their head before both are written in one go.
 constexpr std::size_t kJoinMax = 1024;
+
+// From here on compressing and inflating take long enough to let the program's other threads go on meanwhile.
+constexpr std::size_t kLongCompression = 16 * 1024;
+constexpr std::size_t kLongInflation = 4 * 1024;
 
 bool is_own_field(std::string_view name) {
   for (const std::string_view own : {"sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"}) {
@@ -36,6 +41,11 @@ Core::Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler&
   exchange.begin_tunnel("websocket", *this);
   const http::ResponseFault fault = exchange.add_field("sec-websocket-accept", accept_value(handshake.key));
   OUTRIDER_CHECK(fault == http::ResponseFault::None);
+  std::optional<DeflateAgreement> agreement = agree(service_->deflate, handshake.deflate_offers);
+  if (!agreement) return;
+  compression_ = std::make_unique<Compression>(service_->deflate, service_->contexts, *agreement);
+  reader_.allow_compression(*compression_);
+  exchange.add_field("sec-websocket-extensions", agreement->field);
 }
 
 Core::~Core() {
@@ -96,7 +106,7 @@ void Core::on_data(std::span<char> bytes) {
 std::size_t Core::take(std::span<char> bytes) {
   std::size_t used = 0;
   while (used < bytes.size() && state_ != State::Closed && !is_full()) {
-    const auto progress = reader_.feed(bytes.subspan(used));
+    const auto progress = feed(bytes.subspan(used));
     if (!progress) {
       fail(close_code(progress.error()), sentence(progress.error()));
       break;
@@ -105,6 +115,11 @@ std::size_t Core::take(std::span<char> bytes) {
     take_event(progress.value().event);
   }
   return used;
+}
+
+Result<MessageReader::Progress, Fault> Core::feed(std::span<char> bytes) {
+  const loop::Unlocked unlocked(service_->loop, compression_ != nullptr && bytes.size() >= kLongInflation);
+  return reader_.feed(bytes);
 }
 
 void Core::take_event(MessageReader::Event event) {
@@ -211,11 +226,56 @@ void Core::send(MessageType type, http::Piece payload) {
     if (payload.owner != nullptr) payload.release(payload.owner);
     return;
   }
-  send_frame(type == MessageType::Text ? Opcode::Text : Opcode::Binary, payload);
+  const Opcode opcode = type == MessageType::Text ? Opcode::Text : Opcode::Binary;
+  if (compression_ != nullptr && compression_->is_worth(payload.bytes.size()))
+    return send_compressed(opcode, payload);
+  send_frame(opcode, payload);
 }
 
 void Core::send(const SharedMessage& message) {
-  if (state_ == State::Open) exchange_->write(message.frame(), More::Yes);
+  if (state_ != State::Open) return;
+  if (compression_ == nullptr || !compression_->is_worth(message.payload().size())) {
+    exchange_->write(message.frame(), More::Yes);
+    return;
+  }
+  if (message.compressed_bits() == 0) {
+    const int bits = service_->deflate.server_max_window_bits;
+    Buffer compressed = service_->messages.acquire();
+    {
+      const loop::Unlocked unlocked(service_->loop, message.payload().size() >= kLongCompression);
+      service_->contexts.deflater(service_->deflate, bits).compress(message.payload(), compressed);
+    }
+    message.set_compressed(compressed.view(), bits);
+    service_->messages.release(std::move(compressed));
+  }
+  if (message.compressed_bits() > compression_->server_window_bits()) {
+    return send_compressed(message.opcode(), {message.payload(), nullptr, nullptr});  // a window too large for it
+  }
+  compression_->on_foreign_message();
+  exchange_->write(message.compressed_frame(), More::Yes);
+}
+
+void Core::send_compressed(Opcode opcode, http::Piece payload) {
+  Buffer compressed = service_->messages.acquire();
+  compress(payload.bytes, compressed);
+  if (payload.owner != nullptr) payload.release(payload.owner);
+  std::array<char, kHeadBytesMax> head;
+  const std::size_t size = write_frame_head(head.data(), opcode, true, compressed.size());
+  exchange_->write({{head.data(), size}, nullptr, nullptr}, More::Yes);
+  exchange_->write({compressed.view(), nullptr, nullptr}, More::Yes);
+  service_->messages.release(std::move(compressed));
+}
+
+void Core::compress(std::string_view payload, Buffer& to) {
+  if (payload.size() < kLongCompression) return compression_->compress(payload, to);
+  // Without the lock nothing of the application's may be read.
+  Buffer copy = service_->messages.acquire();
+  copy.append(payload);
+  {
+    const loop::Unlocked unlocked(service_->loop);
+    compression_->compress(copy.view(), to);
+  }
+  service_->messages.release(std::move(copy));
 }
 
 void Core::send_frame(Opcode opcode, http::Piece payload) {

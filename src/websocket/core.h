@@ -8,6 +8,7 @@
 // Thread: loop only.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "loop/deadline.h"
 #include "loop/loop.h"
 #include "websocket/closure.h"
+#include "websocket/deflate.h"
 #include "websocket/message.h"
 #include "websocket/message_queue.h"
 #include "websocket/service.h"
@@ -65,6 +67,7 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   void on_deadline() override;
 
   std::size_t take(std::span<char> bytes);
+  Result<MessageReader::Progress, Fault> feed(std::span<char> bytes);
   void take_raw();
   void take_event(MessageReader::Event event);
   void take_ping();
@@ -75,6 +78,8 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   void end_input();
 
   void send_frame(Opcode opcode, http::Piece payload);
+  void send_compressed(Opcode opcode, http::Piece payload);
+  void compress(std::string_view payload, Buffer& to);
   void send_control(Opcode opcode, std::string_view payload);
 
   void begin_closing(uint16_t code, std::string_view reason);
@@ -93,6 +98,7 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   Service* service_;         // not touched once Closed: the face may keep a session, with its messages, for longer
   SessionHandler* handler_;  // null once the session is gone
   loop::Deferred step_;
+  std::unique_ptr<Compression> compression_;  // when agreed upon
   MessageReader reader_;
   MessageQueue queue_;
   Buffer raw_;  // what came behind a full queue

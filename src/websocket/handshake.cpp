@@ -80,6 +80,16 @@ std::optional<HandshakeFault> find_subprotocols(const http::RequestHead& head, H
   return std::nullopt;
 }
 
+// RFC 6455 §9.1: in one field or in several.
+std::optional<HandshakeFault> find_extensions(const http::RequestHead& head, Handshake& handshake) {
+  for (std::size_t i = 0; i < head.field_count(); ++i) {
+    const http::Field field = head.field(i);
+    if (field.name != "sec-websocket-extensions") continue;
+    if (!read_deflate_offers(field.value, handshake.deflate_offers)) return HandshakeFault::ExtensionInvalid;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view sentence(HandshakeFault fault) {
@@ -119,6 +129,7 @@ Result<Handshake, HandshakeFault> read_handshake(const http::RequestHead& head) 
   Handshake handshake;
   handshake.key = head.find("sec-websocket-key");
   if (const auto fault = find_subprotocols(head, handshake)) return *fault;
+  if (const auto fault = find_extensions(head, handshake)) return *fault;
   return handshake;
 }
 

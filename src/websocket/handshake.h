@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "http/request_head.h"
+#include "websocket/deflate_offer.h"
 
 namespace outrider::http {
 class Exchange;
@@ -36,6 +37,7 @@ std::string_view sentence(HandshakeFault fault);
 struct Handshake {
   std::string_view key;
   std::vector<std::string_view> subprotocols;  // in the client's order of preference; often none
+  std::vector<DeflateOffer> deflate_offers;    // the same
 };
 
 /// Whether the request asks for a WebSocket, rightly or not: the Upgrade field has "websocket".

@@ -73,11 +73,13 @@ Result<MessageReader::Event, Fault> MessageReader::begin_data() {
   if (!continues) {
     type_ = head.opcode == Opcode::Text ? MessageType::Text : MessageType::Binary;
     is_in_message_ = true;
+    is_compressed_ = head.is_compressed;
     if (message_.capacity() == 0) message_ = pool_.acquire();
   }
   const std::size_t frame_max = limits_.websocket_frame_bytes_max;
   if (frame_max != 0 && head.length > frame_max) return Fault::FrameTooLong;
   // Known before the first byte of it comes. What is compressed is measured as it is inflated.
+  if (is_compressed_) return Event::None;
   if (head.length > limits_.websocket_message_bytes_max - message_.size()) return Fault::MessageTooLong;
   return Event::None;
 }
@@ -96,11 +98,26 @@ Result<MessageReader::Event, Fault> MessageReader::take_payload(std::span<char> 
 }
 
 Result<MessageReader::Event, Fault> MessageReader::take_data(std::span<char> bytes) {
+  if (is_compressed_) return take_compressed(bytes);
   char* to = message_.reserve(bytes.size());
   copy_masked(bytes, to, heads_.head().mask, taken_);
   message_.commit(bytes.size());
   // RFC 6455 §8.1. At once, so that a peer doesn't send for nothing.
   if (type_ == MessageType::Text && !utf8_.feed({to, bytes.size()})) return Fault::TextNotUtf8;
+  return Event::None;
+}
+
+Result<MessageReader::Event, Fault> MessageReader::take_compressed(std::span<char> bytes) {
+  apply_mask(bytes, heads_.head().mask, taken_);
+  const std::size_t before = message_.size();
+  return judge(compression_->inflate({bytes.data(), bytes.size()}, message_, limits_.websocket_message_bytes_max),
+               before);
+}
+
+Result<MessageReader::Event, Fault> MessageReader::judge(Inflater::Outcome outcome, std::size_t size_before) {
+  if (outcome == Inflater::Outcome::TooLong) return Fault::MessageTooLong;
+  if (outcome == Inflater::Outcome::Invalid) return Fault::CompressionInvalid;
+  if (type_ == MessageType::Text && !utf8_.feed(message_.view().substr(size_before))) return Fault::TextNotUtf8;
   return Event::None;
 }
 
@@ -120,6 +137,12 @@ Result<MessageReader::Event, Fault> MessageReader::end_frame() {
 
 Result<MessageReader::Event, Fault> MessageReader::end_message() {
   is_in_message_ = false;
+  if (is_compressed_) {
+    const std::size_t before = message_.size();
+    const Result<Event, Fault> judged =
+        judge(compression_->end_message(message_, limits_.websocket_message_bytes_max), before);
+    if (!judged) return judged;
+  }
   if (!utf8_.is_complete()) return Fault::TextNotUtf8;
   return Event::Message;
 }

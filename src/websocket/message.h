@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/result.h"
 #include "outrider/limits.h"
+#include "websocket/deflate.h"
 #include "websocket/fault.h"
 #include "websocket/frame.h"
 #include "websocket/utf8.h"
@@ -43,6 +44,12 @@ class MessageReader {
  public:
   /// The limits and the pool must live as long as something is fed.
   MessageReader(const Limits& limits, MessagePool& pool) : limits_(limits), pool_(pool) {}
+
+  /// From now on messages may be compressed. It must live as long as something is fed.
+  void allow_compression(Compression& compression) {
+    compression_ = &compression;
+    heads_.allow_compression();
+  }
 
   enum class Event : uint8_t {
     None,     ///< more is needed
@@ -77,9 +84,12 @@ class MessageReader {
   Result<Event, Fault> begin_data();
   Result<Event, Fault> take_data(std::span<char> bytes);
   Result<Event, Fault> end_message();
+  Result<Event, Fault> take_compressed(std::span<char> bytes);
+  Result<Event, Fault> judge(Inflater::Outcome outcome, std::size_t size_before);
 
   const Limits& limits_;
   MessagePool& pool_;
+  Compression* compression_ = nullptr;
   FrameHeadReader heads_;
   uint64_t taken_ = 0;  // of the frame's payload
   Buffer message_;
@@ -88,6 +98,7 @@ class MessageReader {
   State state_ = State::Head;
   MessageType type_ = MessageType::Text;
   bool is_in_message_ = false;
+  bool is_compressed_ = false;  // the message under way
   bool discards_messages_ = false;
 };
 

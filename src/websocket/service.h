@@ -7,6 +7,7 @@
 
 #include "outrider/limits.h"
 #include "outrider/websocket_deflate.h"
+#include "websocket/deflate.h"
 #include "websocket/message.h"
 
 namespace outrider::loop {
@@ -22,6 +23,7 @@ struct Service {
   const Limits& limits;
   WebSocketDeflate deflate = {};  // set before the first connection
   MessagePool messages = {};
+  DeflatePool contexts = {};
 };
 
 }  // namespace outrider::websocket

@@ -3,26 +3,44 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <string>
-
-#include "websocket/frame.h"
 
 namespace outrider::websocket {
 
+namespace {
+
+// RFC 6455 §5.2: the whole of it.
+std::string make_frame(Opcode opcode, bool is_compressed, std::string_view payload) {
+  std::array<char, kHeadBytesMax> head;
+  const std::size_t head_size = write_frame_head(head.data(), opcode, is_compressed, payload.size());
+  std::string frame;
+  frame.reserve(head_size + payload.size());
+  return frame.append(head.data(), head_size).append(payload);
+}
+
+struct Compressed {
+  int window_bits;
+  std::string frame;
+};
+
+}  // namespace
+
 struct SharedMessage::Block {
+  ~Block() { delete compressed.load(std::memory_order_relaxed); }
+
   std::atomic<std::size_t> shares{1};
-  MessageType type;
-  std::size_t head_size;
+  // Set once. No lock: who has to wait for it may hold one that the other needs, the interpreter's.
+  std::atomic<const Compressed*> compressed{nullptr};
+  Opcode opcode{};
+  std::size_t head_size = 0;
   std::string frame;
 };
 
 SharedMessage::SharedMessage(MessageType type, std::string_view payload) : block_(new Block) {
-  std::array<char, kHeadBytesMax> head;
-  block_->type = type;
-  block_->head_size =
-      write_frame_head(head.data(), type == MessageType::Text ? Opcode::Text : Opcode::Binary, false, payload.size());
-  block_->frame.reserve(block_->head_size + payload.size());
-  block_->frame.append(head.data(), block_->head_size).append(payload);
+  block_->opcode = type == MessageType::Text ? Opcode::Text : Opcode::Binary;
+  block_->frame = make_frame(block_->opcode, false, payload);
+  block_->head_size = block_->frame.size() - payload.size();
 }
 
 SharedMessage::SharedMessage(const SharedMessage& other) noexcept : block_(other.block_) {
@@ -44,13 +62,31 @@ void SharedMessage::release(void* block) {
   if (held->shares.fetch_sub(1, std::memory_order_acq_rel) == 1) delete held;
 }
 
-MessageType SharedMessage::type() const { return block_->type; }
+Opcode SharedMessage::opcode() const { return block_->opcode; }
 
 std::string_view SharedMessage::payload() const { return std::string_view(block_->frame).substr(block_->head_size); }
 
 http::Piece SharedMessage::frame() const {
   block_->shares.fetch_add(1, std::memory_order_relaxed);
   return {block_->frame, block_, release};
+}
+
+int SharedMessage::compressed_bits() const {
+  const Compressed* compressed = block_->compressed.load(std::memory_order_acquire);
+  return compressed == nullptr ? 0 : compressed->window_bits;
+}
+
+void SharedMessage::set_compressed(std::string_view payload, int window_bits) const {
+  auto made = std::make_unique<const Compressed>(Compressed{window_bits, make_frame(block_->opcode, true, payload)});
+  const Compressed* none = nullptr;
+  if (block_->compressed.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) {
+    static_cast<void>(made.release());
+  }
+}
+
+http::Piece SharedMessage::compressed_frame() const {
+  block_->shares.fetch_add(1, std::memory_order_relaxed);
+  return {block_->compressed.load(std::memory_order_acquire)->frame, block_, release};
 }
 
 }  // namespace outrider::websocket
