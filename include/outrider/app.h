@@ -28,6 +28,10 @@
 //   void                                          204
 // An exception that a handler lets out is answered with 500 and given to Config::on_error; HttpError with its status.
 //
+// A WebSocket's handler takes WebSocket& as well, and is a coroutine (outrider/websocket.h). A path may have one
+// beside its other handlers: it answers the GETs that ask for a WebSocket. Those that don't are answered with 426
+// unless there is a GET handler, too; those that do, where there is no WebSocket's handler, are requests like others.
+//
 // A handler must not block: other requests of its loop thread wait meanwhile (Request::offload() is for that). With
 // Config::threads above 1 it is called by several threads at once. It lives in the App and in the servers started
 // with it, longer than any coroutine it made: a lambda that is a coroutine may have captures here.
@@ -37,6 +41,7 @@
 #include <utility>
 
 #include "outrider/handler.h"
+#include "outrider/websocket.h"
 
 namespace outrider {
 
@@ -90,11 +95,19 @@ class App {
     return *this;
   }
 
+  /// Throws for a subprotocol that isn't a token, too.
+  template <class F>
+  App& websocket(std::string_view pattern, F&& handler, WebSocketOptions options = {}) {
+    add_websocket(pattern, detail::make_websocket_handler(std::forward<F>(handler)), std::move(options));
+    return *this;
+  }
+
   /// The table as it is now, for a server.
   std::shared_ptr<const app::Router> snapshot() const;
 
  private:
   void add(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler);
+  void add_websocket(std::string_view pattern, std::shared_ptr<detail::Handler> handler, WebSocketOptions options);
 
   std::unique_ptr<app::Router> router_;
 };

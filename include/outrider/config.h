@@ -15,6 +15,7 @@
 #include "outrider/limits.h"
 #include "outrider/stop.h"
 #include "outrider/tls.h"
+#include "outrider/websocket_deflate.h"
 
 namespace outrider {
 
@@ -92,6 +93,8 @@ struct Config {
   std::optional<TlsConfig> tls = {};
 
   Limits limits = {};
+  /// How the messages of WebSockets are compressed, for peers that offer it.
+  WebSocketDeflate websocket_deflate = {};
   /// How the destructor of Server, and the first signal to run(), stop it. Nothing given: StopPolicy::
   /// beside_program() for a Server, StopPolicy::production() for run().
   std::optional<StopPolicy> stop_policy = {};

@@ -23,19 +23,25 @@
 #include "outrider/response.h"
 #include "outrider/task.h"
 
+namespace outrider {
+class WebSocket;
+}
+
 namespace outrider::detail {
 
 /// One call of a handler, as the adapters below see it. An answer_…() ends it, start() makes it go on.
 class Call {
  public:
   virtual Request& request() = 0;
+  /// Only of a websocket route.
+  virtual WebSocket& websocket() = 0;
   /// The decoded path parameter at that place of the pattern.
   virtual std::string_view parameter(std::size_t index) const = 0;
 
   virtual void answer(std::string_view text) = 0;
   virtual void answer(std::string&& text) = 0;
   virtual void answer(Response&& response) = 0;
-  /// 204.
+  /// 204; a WebSocket is closed.
   virtual void answer_nothing() = 0;
   /// A path parameter isn't what the handler takes: 404.
   virtual void answer_not_found() = 0;
@@ -72,16 +78,21 @@ concept PathParameter = Number<T> || std::same_as<T, std::string> || std::same_a
 
 template <class T>
 inline constexpr bool is_request = std::same_as<T, Request&>;
+template <class T>
+inline constexpr bool is_websocket = std::same_as<T, WebSocket&>;
+// What the call has, and isn't made of the path.
+template <class T>
+inline constexpr bool is_given = is_request<T> || is_websocket<T>;
 
 // A value, or a reference to one that the handler can't change: the value is made for the call.
 template <class T>
-inline constexpr bool is_argument = is_request<T> ||
+inline constexpr bool is_argument = is_given<T> ||
                                     (PathParameter<std::remove_cvref_t<T>> &&
                                      (!std::is_lvalue_reference_v<T> || std::is_const_v<std::remove_reference_t<T>>));
 
 // The call has ended when a coroutine goes on after its first wait.
 template <class T>
-inline constexpr bool outlives_call = is_request<T> || !std::is_reference_v<T>;
+inline constexpr bool outlives_call = is_given<T> || !std::is_reference_v<T>;
 
 /// False when `text` isn't wholly a value of that type.
 template <PathParameter T>
@@ -175,8 +186,8 @@ class HandlerOf;
 template <class F, class R, class... A>
 class HandlerOf<F, R, std::tuple<A...>> final : public Handler {
   static_assert((is_argument<A> && ...),
-                "a handler takes Request& (not const, not by value) and path parameters: numbers, std::string, "
-                "std::string_view, by value or by const reference");
+                "a handler takes Request& or WebSocket& (not const, not by value) and path parameters: numbers, "
+                "std::string, std::string_view, by value or by const reference");
   static_assert(!is_task<R> || (outlives_call<A> && ...),
                 "a handler that is a coroutine takes its path parameters by value: a reference would be to something "
                 "that is gone after the first co_await");
@@ -184,14 +195,14 @@ class HandlerOf<F, R, std::tuple<A...>> final : public Handler {
  public:
   explicit HandlerOf(F function) : function_(std::move(function)) {}
 
-  std::size_t parameter_count() const override { return (std::size_t{0} + ... + (is_request<A> ? 0 : 1)); }
+  std::size_t parameter_count() const override { return (std::size_t{0} + ... + (is_given<A> ? 0 : 1)); }
 
   void handle(Call& call) override { handle(call, std::index_sequence_for<A...>()); }
 
  private:
-  // What is converted for a parameter; nothing for the request.
+  // What is converted for a parameter; nothing for what the call has.
   template <class T>
-  using Slot = std::conditional_t<is_request<T>, std::monostate, std::remove_cvref_t<T>>;
+  using Slot = std::conditional_t<is_given<T>, std::monostate, std::remove_cvref_t<T>>;
 
   template <std::size_t... I>
   void handle(Call& call, std::index_sequence<I...>) {
@@ -218,6 +229,8 @@ class HandlerOf<F, R, std::tuple<A...>> final : public Handler {
   static decltype(auto) pass(Call& call, S& slot) {
     if constexpr (is_request<T>) {
       return call.request();
+    } else if constexpr (is_websocket<T>) {
+      return call.websocket();
     } else {
       static_cast<void>(call);
       return std::move(slot);
@@ -236,6 +249,23 @@ struct AnswerOf<Task<T>> {
   using Type = T;
 };
 
+template <class Arguments>
+inline constexpr bool takes_websocket = false;
+template <class... A>
+inline constexpr bool takes_websocket<std::tuple<A...>> = (is_websocket<A> || ...);
+
+// Shared by the App and by every server that was started with it.
+template <class F>
+std::shared_ptr<Handler> make_shared_handler(F&& function) {
+  using Function = std::decay_t<F>;
+  if constexpr (std::is_pointer_v<std::remove_cvref_t<F>> || is_std_function<Function>) {
+    if (!function) throw std::invalid_argument("the handler is null");
+  }
+  return std::make_shared<
+      HandlerOf<Function, typename Signature<Function>::Result, typename Signature<Function>::Arguments>>(
+      std::forward<F>(function));
+}
+
 template <class F>
 std::shared_ptr<Handler> make_handler(F&& function) {
   using Function = std::decay_t<F>;
@@ -243,16 +273,29 @@ std::shared_ptr<Handler> make_handler(F&& function) {
                 "a handler is a function or a lambda with named parameter types: not a generic lambda (auto), not an "
                 "overloaded or bound function, not a pointer to a member (wrap these in a lambda)");
   if constexpr (HasSignature<Function>) {
-    using Result = typename Signature<Function>::Result;
-    static_assert(Answer<typename AnswerOf<Result>::Type>,
+    static_assert(Answer<typename AnswerOf<typename Signature<Function>::Result>::Type>,
                   "a handler returns text (std::string, const char*, std::string_view), a Response, nothing, or a "
                   "Task of one of these");
-    if constexpr (std::is_pointer_v<std::remove_cvref_t<F>> || is_std_function<Function>) {
-      if (!function) throw std::invalid_argument("the handler is null");
-    }
-    // Shared by the App and by every server that was started with it.
-    return std::make_shared<HandlerOf<Function, Result, typename Signature<Function>::Arguments>>(
-        std::forward<F>(function));
+    static_assert(!takes_websocket<typename Signature<Function>::Arguments>,
+                  "a handler that takes WebSocket& is for App::websocket()");
+    return make_shared_handler(std::forward<F>(function));
+  } else {
+    return nullptr;
+  }
+}
+
+template <class F>
+std::shared_ptr<Handler> make_websocket_handler(F&& function) {
+  using Function = std::decay_t<F>;
+  static_assert(HasSignature<Function>,
+                "a handler is a function or a lambda with named parameter types: not a generic lambda (auto), not an "
+                "overloaded or bound function, not a pointer to a member (wrap these in a lambda)");
+  if constexpr (HasSignature<Function>) {
+    static_assert(std::same_as<typename Signature<Function>::Result, Task<void>>,
+                  "a WebSocket's handler is a coroutine, or returns a Task<void>");
+    static_assert(takes_websocket<typename Signature<Function>::Arguments>,
+                  "a WebSocket's handler takes WebSocket& (not const, not by value)");
+    return make_shared_handler(std::forward<F>(function));
   } else {
     return nullptr;
   }

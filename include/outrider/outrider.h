@@ -13,3 +13,6 @@
 #include "outrider/stop.h"
 #include "outrider/task.h"
 #include "outrider/tls.h"
+#include "outrider/websocket.h"
+#include "outrider/websocket_deflate.h"
+#include "outrider/websocket_group.h"

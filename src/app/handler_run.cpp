@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "http/status.h"
 #include "outrider/response.h"
+#include "websocket/handshake.h"
 
 namespace outrider::app {
 namespace {
@@ -64,18 +65,19 @@ HandlerRun::~HandlerRun() {
 
 void HandlerRun::recycle() {
   route_ = nullptr;
+  socket_.reset();
   decoded_.clear();
   producer_.reset();
   step_.unlink();
   if (timer_ != nullptr) timer_->stop();
   stop_source_.reset();
-  if (is_disconnected_) head_ = http::RequestHead();
+  if (keeps_head_) head_ = http::RequestHead();
   peer_address_.clear();
   client_address_.clear();
   tls_.reset();
   if (chunk_.capacity() > kKeepChunkBytes) chunk_ = {};
   trailers_.clear();
-  has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = is_stopping_ = has_heard_ = false;
+  keeps_head_ = has_trailers_ = is_told_ = is_cancelled_ = is_disconnected_ = is_stopping_ = has_heard_ = false;
 }
 
 // --- finding and calling the handler ---------------------------------------------------------------------------
@@ -92,19 +94,54 @@ void HandlerRun::begin(http::Exchange& exchange) {
 }
 
 void HandlerRun::call_handler() {
-  const http::RequestHead& head = exchange_->head();
-  const std::string_view path = head.path();
-  const bool is_encoded = path.find('%') != std::string_view::npos;
-  if (is_encoded && !is_valid_encoding(path))
-    return answer_status(400, "the path is not percent-encoded, or encodes a NUL\n");
-  route_ = dispatcher_.site().router->match(head.method(), path, is_encoded, parameters_);
-  if (route_ == nullptr) return answer_without_route(path);
-  if (is_encoded) decode_parameters();
+  if (!exchange_->head().upgrade().empty() && call_websocket_handler()) return;
+  if (!find_route(head().method())) return;
+  if (route_ == nullptr) return answer_without_route();
   route_->handler->handle(*this);
 }
 
+// False: the request was answered. Without a route, route_ is null.
+bool HandlerRun::find_route(std::string_view method) {
+  const std::string_view path = head().path();
+  const bool is_encoded = path.find('%') != std::string_view::npos;
+  if (is_encoded && !is_valid_encoding(path)) {
+    answer_status(400, "the path is not percent-encoded, or encodes a NUL\n");
+    return false;
+  }
+  route_ = dispatcher_.site().router->match(method, path, is_encoded, parameters_);
+  if (route_ != nullptr && is_encoded) decode_parameters();
+  return true;
+}
+
+// False: it is a request like others.
+bool HandlerRun::call_websocket_handler() {
+  if (exchange_->head().method() != "GET" || !websocket::is_websocket_request(exchange_->head())) return false;
+  if (!find_route(kWebSocketMethod)) return true;
+  if (route_ == nullptr) return false;
+  // The exchange is to be the session's, and the request stays readable: what is a view of it is one of a copy.
+  head_ = exchange_->head().copy();
+  keeps_head_ = true;
+  peer_address();
+  client_address();
+  scheme_ = exchange_->scheme();
+  decoded_.clear();
+  find_route(kWebSocketMethod);
+  Result<websocket::Handshake, websocket::HandshakeFault> handshake = websocket::read_handshake(head_);
+  if (!handshake) {
+    websocket::refuse(*std::exchange(exchange_, nullptr), handshake.error());
+    return true;
+  }
+  if (!exchange_->offers_tunnel()) {
+    answer_status(400, "a WebSocket's handshake has no content\n");
+    return true;
+  }
+  socket_ = std::make_unique<SocketRun>(*this, std::move(*handshake), *route_);
+  route_->handler->handle(*this);
+  return true;
+}
+
 void HandlerRun::decode_parameters() {
-  decoded_.reserve(exchange_->head().path().size());  // so that it doesn't move: decoding never lengthens
+  decoded_.reserve(head().path().size());  // so that it doesn't move: decoding never lengthens
   for (std::size_t i = 0; i < parameters_.count; ++i) {
     std::string_view& value = parameters_.values[i];
     if (value.find('%') == std::string_view::npos) continue;
@@ -124,14 +161,26 @@ bool HandlerRun::is_known_method(std::string_view method) const {
 }
 
 // RFC 9110 §15.5.6: 405 must have Allow; §9.3.7: so should the answer to OPTIONS.
-void HandlerRun::answer_without_route(std::string_view path) {
+void HandlerRun::answer_without_route() {
+  const std::string_view path = head().path();
+  const std::string_view method = head().method();
   const std::string allowed = dispatcher_.site().router->allowed_methods(path);
-  const bool is_options = exchange_->head().method() == "OPTIONS";
+  const bool is_options = method == "OPTIONS";
   if (allowed.empty() && !(is_options && path == "*")) return answer_not_found();
-  if (!is_known_method(exchange_->head().method())) return answer_status(501, "Not Implemented\n");
+  if (method == "GET" || method == "HEAD") {
+    if (dispatcher_.site().router->match(kWebSocketMethod, path, parameters_) != nullptr) return require_websocket();
+  }
+  if (!is_known_method(method)) return answer_status(501, "Not Implemented\n");
   begin_head(is_options ? 204 : 405, is_options ? std::string_view() : kTextPlain);
   add_field("allow", allowed);
   finish_with({is_options ? "" : "Method Not Allowed\n"});
+}
+
+// RFC 9110 §15.5.22.
+void HandlerRun::require_websocket() {
+  begin_head(426, kTextPlain);
+  add_field("upgrade", "websocket");
+  finish_with({"here is a WebSocket: ask for one\n"});
 }
 
 std::string_view HandlerRun::parameter(std::string_view name) const {
@@ -199,6 +248,8 @@ void HandlerRun::answer(std::string&& text) {
 }
 
 void HandlerRun::answer_nothing() {
+  if (socket_ != nullptr && socket_->finish()) return;
+  if (socket_ != nullptr) throw Cancelled();  // told to end, before it began
   if (exchange_ == nullptr) return;
   begin_head(204, {});
   finish_with({});
@@ -414,12 +465,14 @@ void HandlerRun::on_half_close() {
 
 void HandlerRun::on_disconnect(http::Disconnect) {
   is_disconnected_ = true;
-  // They stay readable, as the head does.
-  peer_address();
-  client_address();
-  tls();
-  scheme_ = exchange_->scheme();
-  head_ = exchange_->take_head();
+  if (!keeps_head_) {  // they stay readable, as the head does
+    peer_address();
+    client_address();
+    tls();
+    scheme_ = exchange_->scheme();
+    head_ = exchange_->take_head();
+    keeps_head_ = true;
+  }
   exchange_ = nullptr;
   on_cancel();
 }
@@ -447,6 +500,7 @@ void HandlerRun::on_step() {
 
 // The one place where an exception of the handler is dealt with.
 void HandlerRun::fail(std::exception_ptr exception) noexcept {
+  if (socket_ != nullptr && socket_->is_accepted()) return fail_socket(exception);
   int status = 500;
   std::string text;
   try {
@@ -478,6 +532,17 @@ void HandlerRun::fail(std::exception_ptr exception) noexcept {
   } catch (...) {
     if (exchange_ != nullptr) cut_off();
   }
+}
+
+// Nothing can be answered any more, so an HttpError is a mistake like others.
+void HandlerRun::fail_socket(std::exception_ptr exception) noexcept {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Cancelled&) {  // NOLINT: no error
+  } catch (...) {
+    dispatcher_.site().report({head().method(), head().target(), exception, request_id()});
+  }
+  socket_->fail();
 }
 
 void HandlerRun::cut_off() { std::exchange(exchange_, nullptr)->abort(); }

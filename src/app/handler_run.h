@@ -10,6 +10,7 @@
 //               the server's stop finds in nothing but writing hears of it there, once;
 //   cancelled   writing throws as well;
 //   gone        the exchange has ended; what the handler does has no effect any more. Its request stays readable.
+// The end of a WebSocket tells its handler: it has no more to wait for.
 // A coroutine that waits for something else than these, at the end of its server, is destroyed where it waits.
 //
 // Coroutines are resumed in the step phase or from timers, never inside a call that the protocol makes while it is
@@ -28,6 +29,7 @@
 #include <vector>
 
 #include "app/router.h"
+#include "app/socket_run.h"
 #include "base/list.h"
 #include "http/exchange.h"
 #include "loop/loop.h"
@@ -57,7 +59,7 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
 
   // For Request, ResponseWriter and the waits.
   Dispatcher& dispatcher() { return dispatcher_; }
-  const http::RequestHead& head() const { return exchange_ != nullptr ? exchange_->head() : head_; }
+  const http::RequestHead& head() const { return keeps_head_ || exchange_ == nullptr ? head_ : exchange_->head(); }
   std::string_view parameter(std::string_view name) const;
   const std::string& peer_address();
   const std::string& client_address();
@@ -72,10 +74,14 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   bool must_hear() const { return is_stopping_ && !has_heard_; }
   /// A wait is about to throw Cancelled.
   void hear() { has_heard_ = true; }
-  bool is_disconnected() const { return is_disconnected_; }
+  bool is_disconnected() const { return is_disconnected_ || (socket_ != nullptr && socket_->is_closed()); }
   void inform(int status, std::initializer_list<Header> fields);
   /// Null once it has ended.
   http::Exchange* exchange() { return exchange_; }
+  /// It is a WebSocket's from now on.
+  void give_exchange() { exchange_ = nullptr; }
+  /// The WebSocket is over. In any phase.
+  void on_socket_closed() { tell(); }
   void write(std::string_view bytes);
   void write(std::string&& bytes);
   void add_trailer(std::string_view name, std::string_view value);
@@ -83,6 +89,8 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   uint64_t step_number() const { return step_number_; }
   /// False when the handler has written so much without waiting that it is others' turn; poll() comes.
   bool has_budget();
+  /// Counts towards that.
+  void count_bytes(std::size_t bytes);
   /// False when the handler was told to end so often without ending that it is others' turn; poll() comes.
   bool may_cancel_now();
   /// Where read() keeps the bytes that it gave out.
@@ -92,6 +100,7 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
 
   // detail::Call
   Request& request() override { return request_; }
+  WebSocket& websocket() override { return socket_->face(); }
   std::string_view parameter(std::size_t index) const override { return parameters_.values[index]; }
   void answer(std::string_view text) override;
   void answer(std::string&& text) override;
@@ -128,10 +137,12 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
 
   void tell();
   void renew_budgets();
-  void count_bytes(std::size_t bytes);
   void call_handler();
+  bool call_websocket_handler();
+  bool find_route(std::string_view method);
   bool is_known_method(std::string_view method) const;
-  void answer_without_route(std::string_view path);
+  void answer_without_route();
+  void require_websocket();
   void decode_parameters();
   void begin_head(int status, std::string_view content_type);
   void add_field(std::string_view name, std::string_view value);
@@ -142,6 +153,7 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   void on_coroutine_done() noexcept;
   void destroy_coroutine();
   void fail(std::exception_ptr exception) noexcept;
+  void fail_socket(std::exception_ptr exception) noexcept;
   void cut_off();
   void on_step();
   void resume_waits();
@@ -161,11 +173,12 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   std::unique_ptr<loop::Timer> timer_;  // made when first needed, then kept
   loop::Deferred step_;
   std::optional<std::stop_source> stop_source_;
-  http::RequestHead head_;  // once the exchange has gone
+  std::unique_ptr<SocketRun> socket_;  // of a WebSocket's handler
+  http::RequestHead head_;             // once the exchange has gone, and of a WebSocket
   std::string peer_address_;
   std::string client_address_;
   std::unique_ptr<TlsInfo> tls_;  // once it was asked for
-  std::string_view scheme_;       // once the exchange has gone
+  std::string_view scheme_;       // with head_
   std::string chunk_;
   std::vector<std::pair<std::string, std::string>> trailers_;
   uint64_t step_number_ = 0;
@@ -174,6 +187,7 @@ class HandlerRun final : public detail::Call, public http::ExchangeHandler, publ
   int cancellations_in_phase_ = 0;
   int entered_ = 0;
   bool has_trailers_ = false;
+  bool keeps_head_ = false;  // head_ is the request's
   bool is_told_ = false;
   bool is_cancelled_ = false;
   bool is_disconnected_ = false;

@@ -37,7 +37,9 @@ struct Router::Search {
 
   const Route* at_end(const Node& node) {
     if (!method.empty()) return find_method(node.routes, method);
-    for (const Route& route : node.routes) add_once(methods, route.method);
+    for (const Route& route : node.routes) {
+      add_once(methods, route.method == kWebSocketMethod ? std::string_view("GET") : route.method);
+    }
     return nullptr;
   }
 
@@ -80,6 +82,19 @@ Router::Router() : nodes_(1) {}
 
 void Router::add(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler) {
   if (!ascii::is_token(method)) throw std::invalid_argument("invalid method \"" + std::string(method) + "\"");
+  insert(method, pattern, std::move(handler));
+}
+
+void Router::add_websocket(std::string_view pattern, std::shared_ptr<detail::Handler> handler,
+                           std::vector<std::string> subprotocols) {
+  for (const std::string& subprotocol : subprotocols) {
+    if (ascii::is_token(subprotocol)) continue;  // RFC 6455 §4.1
+    throw std::invalid_argument("invalid subprotocol \"" + subprotocol + "\": expected a token such as \"chat.v2\"");
+  }
+  insert(kWebSocketMethod, pattern, std::move(handler)).subprotocols = std::move(subprotocols);
+}
+
+Route& Router::insert(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler) {
   const std::vector<PatternSegment> segments = parse_pattern(pattern);
   std::vector<std::string> names;
   for (const PatternSegment& segment : segments) {
@@ -97,7 +112,8 @@ void Router::add(std::string_view method, std::string_view pattern, std::shared_
     if (route.method != method) continue;
     throw std::invalid_argument("the route " + what + " is there already, as " + route.method + " " + route.pattern);
   }
-  nodes_[node].routes.push_back({std::string(method), std::string(pattern), std::move(names), std::move(handler)});
+  return nodes_[node].routes.emplace_back(
+      Route{std::string(method), std::string(pattern), std::move(names), std::move(handler), {}});
 }
 
 uint32_t Router::child_for(uint32_t node, const PatternSegment& segment) {

@@ -20,11 +20,15 @@
 
 namespace outrider::app {
 
+/// The method of the GETs that ask for a WebSocket. No token, so that nobody can send it.
+inline constexpr std::string_view kWebSocketMethod = "<websocket>";
+
 struct Route {
   std::string method;
   std::string pattern;
   std::vector<std::string> parameter_names;
   std::shared_ptr<detail::Handler> handler;  // shared with the App and other servers' tables
+  std::vector<std::string> subprotocols;     // of a WebSocket's
 };
 
 /// The parts of a path that a pattern's parameters stand for, still percent-encoded: views of the path.
@@ -39,6 +43,9 @@ class Router {
 
   /// Throws std::invalid_argument: see App::get().
   void add(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler);
+  /// The same for kWebSocketMethod: see App::websocket().
+  void add_websocket(std::string_view pattern, std::shared_ptr<detail::Handler> handler,
+                     std::vector<std::string> subprotocols);
 
   /// The route for a path (validly percent-encoded), or null. HEAD finds GET routes, too.
   const Route* match(std::string_view method, std::string_view path, Captures& captures) const {
@@ -60,6 +67,7 @@ class Router {
   };
   struct Search;
 
+  Route& insert(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler);
   uint32_t child_for(uint32_t node, const PatternSegment& segment);
   uint32_t child_by_text(uint32_t node, std::string_view text) const;
 

@@ -46,6 +46,13 @@ void RequestHead::replace(std::string_view name, std::string_view value) {
   layout_.fields.push_back({placed, put(value)});
 }
 
+RequestHead RequestHead::copy() const {
+  RequestHead copied;
+  copied.storage_.append(storage_.view());
+  copied.layout_ = layout_;
+  return copied;
+}
+
 void RequestHead::recycle() {
   storage_.recycle(kKeepBytes);
   HeadLayout empty;

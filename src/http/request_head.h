@@ -76,6 +76,9 @@ class RequestHead {
   /// Puts one field in the place of all of that (lower-case) name. Views become invalid.
   void replace(std::string_view name, std::string_view value);
 
+  /// For who needs it longer than its exchange, before that has ended.
+  RequestHead copy() const;
+
   /// Empties the head for the next request; gives large storage back.
   void recycle();
 

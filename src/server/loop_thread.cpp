@@ -38,6 +38,7 @@ LoopThread::LoopThread(const Config& config, std::shared_ptr<Admission> admissio
       engine_(std::make_unique<Engine>(*loop_, config.limits, *application_, std::move(admission))) {
   engine_->service().set_server(config.server_header);
   engine_->service().sends_date = config.date_header;
+  engine_->websockets().deflate = config.websocket_deflate;
   engine_->service().set_default_fields(default_fields(config));
   engine_->service().times_exchanges = false;  // nobody keeps records here; an access log does
   if (config.log) {

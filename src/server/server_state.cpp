@@ -49,6 +49,20 @@ void check_proxies(const Config& config) {
   }
 }
 
+void check_websockets(const Config& config) {
+  check_least("websocket_message_bytes_max", config.limits.websocket_message_bytes_max);
+  check_least("websocket_queue_max", config.limits.websocket_queue_max);
+  check_least("websocket_queue_bytes_max", config.limits.websocket_queue_bytes_max);
+  check_time("limits.websocket_ping_interval", config.limits.websocket_ping_interval);
+  check_time("limits.websocket_ping_timeout", config.limits.websocket_ping_timeout);
+  check_time("limits.websocket_close_timeout", config.limits.websocket_close_timeout);
+  const WebSocketDeflate& deflate = config.websocket_deflate;
+  check_range("websocket_deflate.server_max_window_bits", deflate.server_max_window_bits, 9, 15);
+  check_range("websocket_deflate.client_max_window_bits", deflate.client_max_window_bits, 9, 15);
+  check_range("websocket_deflate.memory_level", deflate.memory_level, 1, 9);
+  check_range("websocket_deflate.level", deflate.level, 1, 9);
+}
+
 bool has_access_log(const Config& config) {
   const AccessLogConfig& log = config.access_log;
   return !log.path.empty() || log.fd >= 0 || log.write;
@@ -103,6 +117,7 @@ void check(const Config& config) {
   check_time("limits.write_timeout", limits.write_timeout);
   check_time("limits.linger_timeout", limits.linger_timeout);
   check_time("limits.tls_handshake_timeout", limits.tls_handshake_timeout);
+  check_websockets(config);
   if (config.stop_policy) {
     check_time("stop_policy.grace", config.stop_policy->grace);
     check_time("stop_policy.disconnect", config.stop_policy->disconnect);

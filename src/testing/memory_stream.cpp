@@ -58,6 +58,11 @@ void MemoryClient::break_writing() {
   if (stream_ != nullptr) stream_->wake();
 }
 
+const std::vector<std::string_view>& MemoryClient::being_written() const {
+  OUTRIDER_CHECK(stream_ != nullptr);
+  return stream_->writing_;
+}
+
 bool MemoryClient::is_being_read() const { return stream_ != nullptr && stream_->is_reading_; }
 
 MemoryStream::MemoryStream(loop::Loop& loop, MemoryClient& client) : loop_(loop), client_(&client) {

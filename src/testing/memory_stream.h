@@ -53,6 +53,8 @@ class MemoryClient final : public Client {
   /// The server let go of the stream.
   bool is_closed() const { return stream_ == nullptr; }
   bool is_being_read() const;
+  /// What the server has given to be written and the peer hasn't taken; valid until the loop goes on.
+  const std::vector<std::string_view>& being_written() const;
   /// Calls of try_write() and write(): system calls, if this were a socket.
   int write_calls() const { return write_calls_; }
 
