@@ -2,7 +2,8 @@
 // Outrider's demo in C++: a program that goes on counting, and a server that rides beside it.
 //
 // The main thread looks for primes from the first line to the last. Beside it the server is started, visited by
-// callers of its API and a listener to its stream, each in a thread of its own, and stopped.
+// callers of its API, a listener to its stream and those who talk on its wire, each in a thread of its own, and
+// stopped.
 //
 //     demo [--stay]
 
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -23,6 +25,7 @@
 
 #include "client.h"
 #include "demo_app.h"
+#include "websocket_client.h"
 
 namespace {
 
@@ -31,6 +34,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kCallers = 4;
 constexpr int kCalls = 50;  // of each caller
+constexpr int kWords = 20;  // of the one who talks
 constexpr const char* kThings[] = {"matches", "whistle", "blanket", "tin cup", "sealing wax", "harmonica"};
 
 // With --stay: Ctrl+C ends the ride. How a signal is handled is the program's own business; serve() leaves it alone.
@@ -51,18 +55,21 @@ std::string shown(double ms) {
 // Those who use the server, each in a thread of its own.
 class Visitors {
  public:
-  explicit Visitors(uint16_t port) : port_(port), listener_([this] { listen(); }) {}
+  explicit Visitors(uint16_t port)
+      : port_(port), wire_(port, "/api/wire"), listener_([this] { listen(); }), rider_([this] { hear_wire(); }) {}
 
   // Returns when the API was called; somebody still listens to the stream.
   void visit() {
     std::vector<std::thread> callers;
     for (unsigned i = 0; i < kCallers; ++i) callers.emplace_back([this, i] { call(i); });
+    talk();
     for (std::thread& caller : callers) caller.join();
   }
 
   // Returns true when everything was as it should be.
   bool leave() {
     listener_.join();
+    rider_.join();
     std::string statuses;
     for (const auto& [status, count] : statuses_) {
       statuses += (statuses.empty() ? "" : ", ") + std::to_string(count) + " x " + std::to_string(status);
@@ -72,7 +79,10 @@ class Visitors {
                     ", slowest " + shown(times_.back()));
     show("stream", std::to_string(ticks_) + " ticks heard, until the stop ended the stream" +
                        (ended_in_order_ ? " in order" : ", and cut it"));
-    return ended_in_order_ && ticks_ > 0 && statuses_.size() == 2;
+    show("wire", std::to_string(primes_) + " primes and " + std::to_string(words_) +
+                     " words heard, until the stop closed it with " + std::to_string(wire_.close_code()));
+    return ended_in_order_ && ticks_ > 0 && statuses_.size() == 2 && primes_ > 0 && words_ == kWords &&
+           wire_.close_code() == 1012;
   }
 
  private:
@@ -106,13 +116,35 @@ class Visitors {
     });
   }
 
+  // Both hear every word, in one order.
+  void talk() {
+    client::WebSocket other(port_, "/api/wire");
+    for (int i = 0; i < kWords; ++i) other.send_text(kThings[static_cast<unsigned>(i) % 6]);
+    for (int heard = 0; heard < kWords;) {
+      const std::optional<std::string> news = other.receive();
+      client::expect(news.has_value(), "news");
+      if (is_word(*news)) ++heard;
+    }
+    other.close();
+  }
+
+  void hear_wire() {
+    while (const std::optional<std::string> news = wire_.receive()) ++(is_word(*news) ? words_ : primes_);
+  }
+
+  static bool is_word(const std::string& news) { return news.find("\"text\":") != news.npos; }
+
   uint16_t port_;
+  client::WebSocket wire_;
   std::mutex mutex_;  // guards the next two
   std::map<int, int> statuses_;
   std::vector<double> times_;
   int ticks_ = 0;
   bool ended_in_order_ = false;
-  std::thread listener_;  // last: it uses the above
+  int primes_ = 0;
+  int words_ = 0;
+  std::thread listener_;  // last: they use the above
+  std::thread rider_;
 };
 
 // What happens beside the program, from the start of the server to its stop.

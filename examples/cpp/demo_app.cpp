@@ -2,6 +2,7 @@
 #include "demo_app.h"
 
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 #include "demo_page.h"
@@ -16,12 +17,15 @@ using outrider::Request;
 using outrider::Response;
 using outrider::ResponseWriter;
 using outrider::Task;
+using outrider::WebSocket;
+using outrider::WebSocketGroup;
 using namespace std::chrono_literals;
 
 constexpr auto kTick = 50ms;
 constexpr std::size_t kLinesMax = 200;
 constexpr std::size_t kItemsMax = 12;
 constexpr std::size_t kNameBytesMax = 24;
+constexpr std::size_t kWordsBytesMax = 320;  // what the page takes: 80 characters
 
 bool is_prime(int64_t number) {
   if (number < 4) return number > 1;
@@ -113,6 +117,20 @@ Task<void> send_ticks(Program& program, Journal& journal, ResponseWriter& out) {
   --journal.streams;
 }
 
+// To one page what the program found last, and to all of them what any of them says.
+Task<void> ride_wire(const Program& program, const WebSocketGroup& pages, int number, WebSocket& socket) {
+  pages.join(socket);
+  while (!socket.is_closed()) {
+    if (const auto message = co_await socket.receive(kTick)) {
+      if (message->data.size() > kWordsBytesMax) continue;
+      pages.send_text("{\"from\":" + std::to_string(number) + ",\"text\":" + quoted(message->data) + "}");
+    } else if (!socket.is_closed()) {
+      co_await socket.send_text("{\"you\":" + std::to_string(number) + ",\"riders\":" + std::to_string(pages.size()) +
+                                ",\"prime\":" + std::to_string(program.latest_prime) + "}");
+    }
+  }
+}
+
 }  // namespace
 
 void Program::step() {
@@ -195,6 +213,10 @@ App make_app(Program& program, Journal& journal, Kit& kit) {
     return Response::stream([&](ResponseWriter& out) { return send_ticks(program, journal, out); },
                             "text/event-stream")
         .add_header("cache-control", "no-store");
+  });
+  const auto number = std::make_shared<std::atomic<int>>(0);
+  app.websocket("/api/wire", [&program, pages = WebSocketGroup(), number](WebSocket& socket) {
+    return ride_wire(program, pages, ++*number, socket);
   });
   return app;
 }

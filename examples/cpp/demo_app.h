@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The demo's application: a page about the program beside it, a JSON API and a stream of ticks. The page is the one
-// of the Python demo; what it asks for is answered here.
+// The demo's application: a page about the program beside it, a JSON API, a stream of ticks and a WebSocket. The page
+// is the one of the Python demo; what it asks for is answered here.
 
 #include <atomic>
 #include <chrono>
