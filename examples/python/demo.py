@@ -29,6 +29,7 @@ from browser import Browser, BrowserError
 
 PICTURE = Path(__file__).parents[2] / "build" / "demo" / "demo.png"
 TICKS_BEFORE_THE_PICTURE = 100
+NEWS_BEFORE_THE_PICTURE = 20  # of the page's WebSocket
 CALLERS = 4
 CALLS_AT_LEAST = 20  # of each caller
 THINGS = (
@@ -161,6 +162,10 @@ class Visitors:
             show("browser", f"{browser.version} shows it after {time.perf_counter() - began:.1f} s")
             browser.run(f"riding.heard({TICKS_BEFORE_THE_PICTURE // 2})")
             browser.run("riding.pack('spyglass')")
+            browser.run("riding.say('anybody out there?')")
+            browser.run("riding.wired(1, 1)")
+            browser.run("riding.sayFromElsewhere('here! on another page')")
+            browser.run(f"riding.wired({NEWS_BEFORE_THE_PICTURE}, 2)")
             browser.run(f"riding.heard({TICKS_BEFORE_THE_PICTURE})")
             browser.screenshot(path)
         show("picture", str(path))

@@ -1,4 +1,4 @@
-"""The demo's application: a page about the program beside it, a JSON API and a stream of ticks.
+"""The demo's application: a page about the program beside it, a JSON API, a stream of ticks and a WebSocket.
 
 `demo.py` serves it next to a program that goes on counting. On its own it works as well:
 `python -m outrider demo_app:app`.
@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import math
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -105,7 +106,22 @@ class Item(NewItem):
     id: int
 
 
+@dataclass
+class Wire:
+    """The pages that have a WebSocket open; only the server's thread touches it."""
+
+    pages: dict[int, WebSocket] = field(default_factory=dict)
+    numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def say(self, number: int, text: str) -> None:
+        news = json.dumps({"from": number, "text": text})
+        for page in list(self.pages.values()):
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it has just gone
+                await page.send_text(news)
+
+
 program = Program()
+wire = Wire()
 journal = Journal()
 names = ["lantern", "compass", "map of the pass", "canteen", "rope"]
 kit = {number: Item(id=number, name=name) for number, name in enumerate(names, start=1)}
@@ -171,3 +187,26 @@ async def ticks(request: Request) -> StreamingResponse:
             journal.streams -= 1
 
     return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+@app.websocket("/api/wire")
+async def ride_wire(socket: WebSocket) -> None:
+    """To one page what the program found last, and to all of them what any of them says."""
+    await socket.accept()
+    number = next(wire.numbers)
+    wire.pages[number] = socket
+    primes = asyncio.create_task(send_primes(socket, number))
+    try:
+        async for text in socket.iter_text():
+            if len(text) <= 80:
+                await wire.say(number, text)
+    finally:
+        del wire.pages[number]
+        primes.cancel()
+
+
+async def send_primes(socket: WebSocket, number: int) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it has just gone
+        while True:
+            await socket.send_json({"you": number, "riders": len(wire.pages), "prime": program.latest_prime})
+            await asyncio.sleep(1 / TICKS_PER_SECOND)
