@@ -123,6 +123,7 @@ bool HandlerRun::call_websocket_handler() {
   keeps_head_ = true;
   peer_address();
   client_address();
+  tls();
   scheme_ = exchange_->scheme();
   decoded_.clear();
   find_route(kWebSocketMethod);

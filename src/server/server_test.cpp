@@ -389,6 +389,13 @@ TEST_CASE("options that can't be used are refused by name") {
   CHECK(std::string(error_of({.limits = {.write_buffer_bytes_max = 0}}).what()).find("is 0") != std::string::npos);
   CHECK(std::string(error_of({.limits = {.head_timeout = -1ms}}).what()) ==
         "Config::limits.head_timeout is -1 ms, and must not be negative");
+  CHECK(error_of({.limits = {.websocket_message_bytes_max = 0}}).kind() == ErrorKind::Option);
+  CHECK(error_of({.limits = {.websocket_ping_interval = -1ms}}).kind() == ErrorKind::Option);
+  CHECK(std::string(error_of({.websocket_deflate = {.server_max_window_bits = 8}}).what()) ==
+        "Config::websocket_deflate.server_max_window_bits is 8, and must be between 9 and 15");
+  CHECK(error_of({.websocket_deflate = {.client_max_window_bits = 16}}).kind() == ErrorKind::Option);
+  CHECK(error_of({.websocket_deflate = {.memory_level = 0}}).kind() == ErrorKind::Option);
+  CHECK(error_of({.websocket_deflate = {.level = 10}}).kind() == ErrorKind::Option);
   CHECK(error_of({.stop_policy = StopPolicy{-1ms, 0ms, 0ms, true}}).kind() == ErrorKind::Option);
   CHECK(error_of({.server_header = "a\r\nb: c"}).kind() == ErrorKind::Option);
   CHECK(error_of({.port = 8000, .uds = "/tmp/x"}).kind() == ErrorKind::Option);
