@@ -70,23 +70,26 @@ TEST_CASE("a message to a group is there once, however many wait for it") {
   Served served(member_app(group));
   const std::vector<MemoryClient*> clients = open_members(served, 200);
   for (MemoryClient* client : clients) client->stop_taking();
-  const std::string payload(64 * 1024, 'x');
-  CHECK(group.send_binary(payload));
-  served.settle();
-  const char* place = nullptr;
-  for (MemoryClient* client : clients) {
-    std::string_view largest;
-    for (const std::string_view piece : client->being_written()) {
-      if (piece.size() > largest.size()) largest = piece;
+  for (const std::size_t size : {std::size_t{600}, std::size_t{64 * 1024}}) {
+    const std::string payload(size, 'x');
+    CHECK(group.send_binary(payload));
+    served.settle();
+    const char* place = nullptr;
+    for (MemoryClient* client : clients) {
+      std::string_view largest;
+      for (const std::string_view piece : client->being_written()) {
+        if (piece.size() > largest.size()) largest = piece;
+      }
+      CHECK(largest.ends_with(payload));
+      if (place == nullptr) place = largest.data();
+      CHECK(largest.data() == place);
+      CHECK(largest.data() != payload.data());
     }
-    CHECK(largest.ends_with(payload));
-    if (place == nullptr) place = largest.data();
-    CHECK(largest.data() == place);
-    CHECK(largest.data() != payload.data());
+    for (MemoryClient* client : clients) client->go_on_taking();
+    served.settle();
+    for (MemoryClient* client : clients) client->stop_taking();
   }
-  for (MemoryClient* client : clients) client->go_on_taking();
-  served.settle();
-  for (MemoryClient* client : clients) CHECK(frames_in(client->received()) == "binary 65536|");
+  for (MemoryClient* client : clients) CHECK(frames_in(client->received()) == "binary 600|binary 65536|");
 }
 
 TEST_CASE("a socket is a member until it leaves or ends, and never twice") {

@@ -20,6 +20,9 @@ constexpr std::size_t kKeepBodyBytes = 8 * 1024;
 // than a second element in the system call's vector.
 constexpr std::size_t kCopyMax = 8 * 1024;
 
+// In a tunnel nothing goes before it, and what has an owner there may be one message for many connections.
+constexpr std::size_t kCopyInTunnelMax = 512;
+
 }  // namespace
 
 void Exchange::begin(Connection& connection) {
@@ -173,7 +176,7 @@ http::ResponseFault Exchange::write(http::Piece piece, http::More more) {
   const ResponseWriter::Frame frame = frame_content(size, more);
   const bool is_owned = piece.owner != nullptr;
   if (frame.fault == http::ResponseFault::None && frame.sends_content) {
-    if (is_owned && size > kCopyMax) {
+    if (is_owned && size > (is_tunnel() ? kCopyInTunnelMax : kCopyMax)) {
       queue.append_owned(piece.bytes, piece.owner, piece.release);
       piece.owner = nullptr;
     } else {
