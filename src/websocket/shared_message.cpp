@@ -19,14 +19,14 @@ std::string make_frame(Opcode opcode, bool is_compressed, std::string_view paylo
   return frame.append(head.data(), head_size).append(payload);
 }
 
-struct Compressed {
-  int window_bits;
-  std::string frame;
-};
-
 }  // namespace
 
 struct SharedMessage::Block {
+  struct Compressed {
+    int window_bits;
+    std::string frame;
+  };
+
   ~Block() { delete compressed.load(std::memory_order_relaxed); }
 
   std::atomic<std::size_t> shares{1};
@@ -72,13 +72,14 @@ http::Piece SharedMessage::frame() const {
 }
 
 int SharedMessage::compressed_bits() const {
-  const Compressed* compressed = block_->compressed.load(std::memory_order_acquire);
+  const Block::Compressed* compressed = block_->compressed.load(std::memory_order_acquire);
   return compressed == nullptr ? 0 : compressed->window_bits;
 }
 
 void SharedMessage::set_compressed(std::string_view payload, int window_bits) const {
-  auto made = std::make_unique<const Compressed>(Compressed{window_bits, make_frame(block_->opcode, true, payload)});
-  const Compressed* none = nullptr;
+  auto made = std::make_unique<const Block::Compressed>(
+      Block::Compressed{window_bits, make_frame(block_->opcode, true, payload)});
+  const Block::Compressed* none = nullptr;
   if (block_->compressed.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) {
     static_cast<void>(made.release());
   }
