@@ -86,6 +86,7 @@ class Config:
     ssl_certfile: str | None = option(
         None,
         "https with this certificate and what leads to its authority: PEM file; from Python also PEM text or bytes",
+        secret=True,
     )
     ssl_keyfile: str | None = option(None, "its private key, likewise; by default in the same file", secret=True)
     ssl_keyfile_password: str | None = option(None, "of an encrypted private key", secret=True)
@@ -94,6 +95,7 @@ class Config:
         "a certificate and its key for clients that name another server (SNI)",
         flag="--ssl-more-cert",
         metavar="CERTFILE:KEYFILE",
+        secret=True,
     )
     ssl_cert_reqs: int = option(0, "whether clients are asked for certificates: 0 no, 1 they may have one, 2 they must")
     ssl_ca_certs: str | None = option(None, "authorities that clients' certificates are checked against, likewise")

@@ -6,9 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include "base/ascii.h"
 #include "outrider/error.h"
@@ -22,6 +21,10 @@ namespace {
 }
 
 BioPtr reader(const std::string& text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+
+std::string place_of(const std::string& source) {
+  return is_pem_text(source) ? "the PEM text that is given" : describe_source(source);
+}
 
 struct Password {
   const std::string& text;
@@ -47,12 +50,10 @@ KeyPtr read_key(const std::string& pem, const TlsCertificate& source, const std:
     fail(where + " is encrypted, and no password is given: give it, or decrypt the file with `openssl pkey`");
   }
   if (password.was_asked) fail(where + " can't be decrypted: the password is wrong");
-  const std::string reason = take_openssl_reason();
-  if (reason == "no start line") {
-    fail(where + " isn't there: " + describe_source(from) +
-         " has no private key in PEM form (-----BEGIN PRIVATE KEY-----)");
+  if (pem.find("PRIVATE KEY-----") == std::string::npos) {
+    fail("there is no private key in PEM form (-----BEGIN PRIVATE KEY-----) in " + place_of(from));
   }
-  fail(where + " can't be read: " + reason);
+  fail(where + " can't be read: " + take_openssl_reason());
 }
 
 std::string to_text(const ASN1_TIME* time) {
@@ -97,13 +98,17 @@ std::string describe_source(const std::string& source) {
 
 std::string read_pem(const std::string& source, const std::string& what) {
   if (is_pem_text(source)) return source;
-  errno = 0;
-  std::ifstream file(source, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad() || (text.empty() && errno != 0)) {
-    throw Error(ErrorKind::Tls, "can't read " + what + " '" + source + "'", errno != 0 ? errno : EIO);
+  const auto close = [](std::FILE* file) { std::fclose(file); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(source.c_str(), "rbe"), close);
+  std::string text;
+  std::array<char, 4096> some;
+  std::size_t count = 1;
+  while (file != nullptr && count > 0) {
+    count = std::fread(some.data(), 1, some.size(), file.get());
+    text.append(some.data(), count);
   }
-  return text;
+  if (file != nullptr && std::ferror(file.get()) == 0) return text;
+  throw Error(ErrorKind::Tls, "can't read " + what + " '" + source + "'", errno);
 }
 
 std::vector<X509Ptr> parse_certificates(const std::string& pem, const std::string& source, const std::string& what) {
@@ -114,8 +119,8 @@ std::vector<X509Ptr> parse_certificates(const std::string& pem, const std::strin
   const std::string reason = take_openssl_reason();
   if (reason != "no start line") fail(what + " " + describe_source(source) + " can't be read: " + reason);
   if (!certificates.empty()) return certificates;
-  fail(what + " " + describe_source(source) +
-       " has none in PEM form (-----BEGIN CERTIFICATE-----); from DER, `openssl x509 -inform der` makes it");
+  fail(what + ": there is none in PEM form (-----BEGIN CERTIFICATE-----) in " + place_of(source) +
+       "; from DER, `openssl x509 -inform der` makes it");
 }
 
 TlsIdentity::TlsIdentity(const TlsCertificate& source) {

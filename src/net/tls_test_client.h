@@ -38,11 +38,6 @@ class TlsTestClient {
     SSL_CTX_set_min_proto_version(context, options.least_version);
     SSL_CTX_set_max_proto_version(context, options.most_version);
     if (!options.ciphers.empty()) SSL_CTX_set_cipher_list(context, options.ciphers.c_str());
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(context, [](SSL* ssl, SSL_SESSION* session) {
-      static_cast<TlsTestClient*>(SSL_get_app_data(ssl))->session_.reset(session);
-      return 1;
-    });
     if (!options.ca_pem.empty()) {
       SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
       for (const net::X509Ptr& one : net::parse_certificates(options.ca_pem, options.ca_pem, "the authority")) {
@@ -54,7 +49,6 @@ class TlsTestClient {
       SSL_CTX_use_cert_and_key(context, identity.certificate(), identity.key(), identity.chain(), 1);
     }
     ssl_.reset(SSL_new(context));
-    SSL_set_app_data(ssl_.get(), this);
     SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     BIO_set_mem_eof_return(SSL_get_rbio(ssl_.get()), -1);
     SSL_set_connect_state(ssl_.get());
@@ -106,8 +100,6 @@ class TlsTestClient {
   /// What went wrong, in OpenSSL's words; an alert of the server's, for example.
   const std::string& error() const { return error_; }
   SSL* ssl() { return ssl_.get(); }
-  /// The newest ticket.
-  SSL_SESSION* session() { return session_.get(); }
   /// The common name of the certificate that the server showed.
   std::string server() {
     X509* certificate = SSL_get0_peer_certificate(ssl_.get());
@@ -130,7 +122,6 @@ class TlsTestClient {
     return false;
   }
 
-  SessionPtr session_;
   net::SslContextPtr context_;
   net::SslPtr ssl_;
   std::string received_;
