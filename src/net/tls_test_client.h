@@ -93,6 +93,8 @@ class TlsTestClient {
     return output;
   }
 
+  std::string take_received() { return std::exchange(received_, {}); }
+
   bool is_connected() const { return is_connected_; }
   const std::string& received() const { return received_; }
   /// The server's close_notify came.

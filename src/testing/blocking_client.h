@@ -56,7 +56,7 @@ class BlockingClient {
     }
     return true;
   }
-  /// Reads something; false when nothing comes any more.
+  /// Reads what comes next; false when nothing comes any more.
   bool read_more() { return read_some(); }
   /// Reads until the connection ends; true when that was in order.
   bool read_to_end() {

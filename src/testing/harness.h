@@ -69,6 +69,11 @@ class Harness {
     engine_->serve(connected.take_stream());
     return connected;
   }
+  /// A client of the test's own making, whose other end is served already.
+  Client& add(std::unique_ptr<Client> client) {
+    clients_.push_back(std::move(client));
+    return *clients_.back();
+  }
   /// Lets go of all clients.
   void forget_clients() { clients_.clear(); }
   /// Sends, and runs passes until nothing more happens.

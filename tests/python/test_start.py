@@ -232,7 +232,7 @@ def test_options_of_uvicorns_that_ask_for_nothing_are_taken(options: dict[str, A
 
 @pytest.mark.parametrize(
     "options",
-    [{"reload": True}, {"workers": 4}, {"ssl_keyfile": "key.pem"}, {"http": "wsgi"}],
+    [{"reload": True}, {"workers": 4}, {"ssl_version": 5}, {"http": "wsgi"}],
 )
 def test_options_of_uvicorns_that_ask_for_something_are_refused_with_the_reason(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"{next(iter(options))}=.*an option of uvicorn's, can't be had: "):

@@ -4,7 +4,9 @@
 #include <doctest/doctest.h>
 
 #include "routes.h"
+#include "server/tls.h"
 #include "testing/fragmenter.h"
+#include "testing/tls_client.h"
 
 namespace outrider::testing {
 namespace {
@@ -89,6 +91,23 @@ TEST_CASE("every conversation goes the same over TCP") {
     Client& client = server.connect();
     converse(server, client, row, {row.sent});
     expect_gone(server, client);
+  }
+}
+
+TEST_CASE("every conversation goes the same over TLS, but for those that TLS forbids") {
+  const server::Tls tls(TlsConfig::throw_away(), {});
+  CaseServer server(Transport::Memory);
+  server.engine().secure(tls);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const Case& row : cases()) {
+      INFO(row.name);
+      auto made = std::make_unique<TlsClient>(server.loop(),
+                                              TlsClientOptions{.least_version = version, .most_version = version});
+      server.engine().serve(made->memory().take_stream());
+      Client& client = server.add(std::move(made));
+      converse(server, client, row, {row.sent});
+      expect_gone(server, client);
+    }
   }
 }
 
