@@ -26,12 +26,13 @@ def take_tls_options(options: dict[str, Any]) -> dict[str, Any]:
     version = kept.pop("ssl_version", None)
     if version not in _NEGOTIATED:
         raise ValueError(
-            f"ssl_version={version!r}: the best version that the client has is taken, from ssl_minimum_version='1.2' on"
+            f"ssl_version={version!r}, an option of uvicorn's, can't be had: the best version that the client has is "
+            "taken, from ssl_minimum_version='1.2' on"
         )
     if kept.pop("ssl_context_factory", None) is not None:
         raise ValueError(
-            "ssl_context_factory can't be had: an ssl.SSLContext keeps its certificates to itself; give the files, or "
-            "PEM text, as ssl_certfile and ssl_keyfile"
+            "ssl_context_factory, an option of uvicorn's, can't be had: an ssl.SSLContext keeps its certificates "
+            "to itself; give the files, or PEM text, as ssl_certfile and ssl_keyfile"
         )
     if kept.get("ssl_ciphers") == "TLSv1":  # uvicorn's default, which leaves the choice to OpenSSL
         kept["ssl_ciphers"] = None

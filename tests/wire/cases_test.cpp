@@ -94,7 +94,7 @@ TEST_CASE("every conversation goes the same over TCP") {
   }
 }
 
-TEST_CASE("every conversation goes the same over TLS, but for those that TLS forbids") {
+TEST_CASE("every conversation goes the same over TLS") {
   const server::Tls tls(TlsConfig::throw_away(), {});
   CaseServer server(Transport::Memory);
   server.engine().secure(tls);
