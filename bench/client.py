@@ -51,7 +51,8 @@ class Client:
         line = self._line()
         if line != "ready":
             result = json.loads(line)
-            raise NotRun(f"{result['errors']} errors while warming up: {result['first_error']}")
+            some = f"{result['errors']} errors while warming up: " if result["requests"] else ""
+            raise NotRun(some + result["first_error"])
 
     def measure(self) -> dict[str, Any]:
         """The result, as the client printed it."""
