@@ -99,10 +99,15 @@ def _peregrine(target: Target) -> list[str]:
     )  # fmt: skip
 
 
+def _files(target: Target) -> list[str]:
+    """The certificate for programs without options."""
+    return [str(paths.CERTIFICATE), str(paths.KEY)] if target.is_tls else []
+
+
 def _freastal(target: Target) -> list[str]:
     # It has no command line and a loop of its own.
-    files = [str(paths.CERTIFICATE), str(paths.KEY)] if target.is_tls else []
-    return [str(paths.VENV_PYTHON), str(paths.APPS / "run_freastal.py"), target.app, str(target.port), *files]
+    program = str(paths.APPS / "run_freastal.py")
+    return [str(paths.VENV_PYTHON), program, target.app, str(target.port), *_files(target)]
 
 
 def _hypercorn(target: Target) -> list[str]:
@@ -122,7 +127,7 @@ def _picows(interface: str) -> Callable[[Target], list[str]]:
 
 
 def _cpp_hello(target: Target) -> list[str]:
-    return [str(paths.CPP_HELLO), str(target.port)]
+    return [str(paths.CPP_HELLO), str(target.port), *_files(target)]
 
 
 def _cpp_websocket(target: Target) -> list[str]:
@@ -224,6 +229,7 @@ SERVERS: tuple[Server, ...] = (
     Server("picows (websockets)", "websocket", _picows("websockets"), "picows"),
     Server("outrider (uvloop)", "https", _outrider("uvloop"), "outrider", is_ours=True),
     Server("outrider (asyncio)", "https", _outrider("asyncio"), "outrider", is_ours=True),
+    Server("outrider (C++)", "https", _cpp_hello, is_ours=True),
     Server("uvicorn", "https", _uvicorn(), "uvicorn"),
     Server("granian", "https", _granian("--no-ws"), "granian"),
     Server("peregrine", "https", _peregrine, "peregrine-server"),
