@@ -30,6 +30,8 @@ bool is_own_field(std::string_view name) {
   return false;
 }
 
+Closure closure_of(Fault fault) { return {close_code(fault), std::string(sentence(fault))}; }
+
 }  // namespace
 
 Core::Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler)
@@ -95,20 +97,20 @@ void Core::on_data(std::span<char> bytes) {
   has_heard_ = true;
   if (!raw_.empty()) return raw_.append({bytes.data(), bytes.size()});  // what waits goes first
   const std::size_t used = take(bytes);
-  if (state_ != State::Closed && (used < bytes.size() || is_full())) {
+  if (state_ != State::Closed && held_end_ == HeldEnd::None && (used < bytes.size() || is_full())) {
     raw_.append({bytes.data() + used, bytes.size() - used});
     set_reading(false);
   }
   leave();
 }
 
-// Returns how much was used: less when the queue is full, or it is over.
+// Returns how much was used: less when the queue is full, or it ends.
 std::size_t Core::take(std::span<char> bytes) {
   std::size_t used = 0;
   while (used < bytes.size() && state_ != State::Closed && !is_full()) {
     const auto progress = feed(bytes.subspan(used));
     if (!progress) {
-      fail(close_code(progress.error()), sentence(progress.error()));
+      take_end(HeldEnd::Fault, closure_of(progress.error()));
       break;
     }
     used += progress.value().consumed;
@@ -156,12 +158,33 @@ void Core::take_ping() {
 
 void Core::take_close() {
   Result<Closure, Fault> closure = read_closure(reader_.control());
-  if (!closure) return fail(close_code(closure.error()), sentence(closure.error()));
-  // RFC 6455 §5.5.1: answered with the code that came. §7.1.1: then the server closes the connection, and first.
+  if (!closure) return take_end(HeldEnd::Fault, closure_of(closure.error()));
+  take_end(HeldEnd::Close, std::move(*closure));
+}
+
+// Messages that came before are the application's first: it may answer them. It has websocket_close_timeout for it.
+void Core::take_end(HeldEnd end, Closure closure) {
+  if (state_ == State::Open && !queue_.empty()) {
+    held_end_ = end;
+    closure_ = std::move(closure);
+    set_reading(false);
+    return set_deadline(service_->limits.websocket_close_timeout);
+  }
+  end == HeldEnd::Fault ? fail(std::move(closure)) : answer_close(std::move(closure));
+}
+
+void Core::end_as_held() {
+  const HeldEnd end = std::exchange(held_end_, HeldEnd::None);
+  if (state_ == State::Closing) return answer_close({});  // the application closed meanwhile
+  Closure closure = std::move(closure_);
+  end == HeldEnd::Fault ? fail(std::move(closure)) : answer_close(std::move(closure));
+}
+
+// RFC 6455 §5.5.1: with the code that came. §7.1.1: then the server closes the connection, and first.
+void Core::answer_close(Closure closure) {
   if (state_ == State::Open) {
-    const std::string payload = close_payload(closure->code, {});
-    send_control(Opcode::Close, payload);
-    be_over(std::move(*closure));
+    send_control(Opcode::Close, close_payload(closure.code, {}));
+    be_over(std::move(closure));
   } else if (!is_over_) {
     be_over(std::move(closure_));
   }
@@ -169,6 +192,7 @@ void Core::take_close() {
 }
 
 bool Core::is_full() const {
+  if (held_end_ != HeldEnd::None) return true;
   if (state_ != State::Open || queue_.empty()) return false;  // messages are dropped; or the first one always may
   const Limits& limits = service_->limits;
   return queue_.count() >= limits.websocket_queue_max || queue_.bytes() >= limits.websocket_queue_bytes_max;
@@ -188,12 +212,19 @@ void Core::pop_message() {
   if (!reads_ && has_room()) service_->loop.defer_step(step_);
 }
 
+// When messages were taken, or don't count any more.
+void Core::go_on() {
+  if (reads_ || !has_room()) return;
+  if (held_end_ == HeldEnd::None) return take_raw();
+  if (queue_.empty() || state_ == State::Closing) end_as_held();
+}
+
 // What came behind a full queue.
 void Core::take_raw() {
-  if (reads_ || !has_room()) return;
   Buffer raw = std::move(raw_);
   raw.consume(take({raw.data(), raw.size()}));
   if (state_ == State::Closed) return;
+  if (held_end_ != HeldEnd::None) return;
   if (!raw.empty()) {
     raw_ = std::move(raw);
     return;
@@ -209,7 +240,8 @@ void Core::set_reading(bool reads) {
 
 void Core::on_half_close() {
   peer_ended_ = true;
-  if (raw_.empty()) end_input();  // else there may be a close frame in it
+  const bool may_have_closed = !raw_.empty() || held_end_ != HeldEnd::None;
+  if (!may_have_closed) end_input();
   leave();
 }
 
@@ -332,9 +364,9 @@ void Core::begin_closing(uint16_t code, std::string_view reason) {
 
 // RFC 6455 §7.1.7: a close frame, unless there was one, and nothing is waited for. §7.1.1: it is the server that
 // closes the connection.
-void Core::fail(uint16_t code, std::string_view reason) {
-  if (state_ == State::Open) send_control(Opcode::Close, close_payload(code, reason));
-  if (!is_over_) be_over({code, std::string(reason)});
+void Core::fail(Closure closure) {
+  if (state_ == State::Open) send_control(Opcode::Close, close_payload(closure.code, closure.reason));
+  if (!is_over_) be_over(std::move(closure));
   end_exchange();
 }
 
@@ -363,12 +395,13 @@ void Core::abort() {
 }
 
 void Core::on_disconnect(http::Disconnect) {
+  const bool has_closed = state_ == State::Open && held_end_ == HeldEnd::Close;
   service_->deadlines.clear(*this);
   raw_.recycle(0);
   state_ = State::Closed;
   exchange_ = nullptr;
   if (!std::exchange(is_over_, true)) {
-    closure_ = {};
+    if (!has_closed) closure_ = {};
     has_over_news_ = true;
   }
   // At once: there may be no further pass.
@@ -396,7 +429,7 @@ void Core::tell_over() {
 void Core::step() {
   bool is_gone = false;
   is_gone_ = &is_gone;
-  if (state_ != State::Closed) take_raw();
+  if (state_ != State::Closed) go_on();
   if (std::exchange(has_message_news_, false) && handler_ != nullptr && !queue_.empty()) handler_->on_message();
   if (is_gone) return;
   is_gone_ = nullptr;
@@ -413,6 +446,8 @@ void Core::set_deadline(std::chrono::milliseconds delay) {
 void Core::on_deadline() {
   if (state_ == State::Closing) {
     end_input();  // the peer doesn't answer
+  } else if (held_end_ != HeldEnd::None) {
+    end_as_held();  // the application takes nothing
   } else if (state_ == State::Open) {
     on_ping_due();
   }
@@ -422,7 +457,7 @@ void Core::on_deadline() {
 void Core::on_ping_due() {
   const Limits& limits = service_->limits;
   if (awaits_pong_ && limits.websocket_ping_timeout.count() != 0) {
-    if (!may_pong_be_late()) return fail(1011, "keepalive ping timeout");
+    if (!may_pong_be_late()) return fail({1011, "keepalive ping timeout"});
     has_heard_ = false;
     return set_deadline(limits.websocket_ping_timeout);
   }

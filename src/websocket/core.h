@@ -55,6 +55,8 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
  private:
   // Closing: our close frame was sent, the peer's is awaited. Closed: the exchange has ended.
   enum class State : uint8_t { Opening, Open, Closing, Closed };
+  // What the peer did behind messages that the application hasn't taken: these are answered before it is.
+  enum class HeldEnd : uint8_t { None, Close, Fault };
 
   // http::TunnelHandler
   void on_data(std::span<char> bytes) override;
@@ -68,10 +70,14 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
 
   std::size_t take(std::span<char> bytes);
   Result<MessageReader::Progress, Fault> feed(std::span<char> bytes);
+  void go_on();
   void take_raw();
   void take_event(MessageReader::Event event);
   void take_ping();
   void take_close();
+  void take_end(HeldEnd end, Closure closure);
+  void end_as_held();
+  void answer_close(Closure closure);
   bool is_full() const;
   bool has_room() const;
   void set_reading(bool reads);
@@ -83,7 +89,7 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   void send_control(Opcode opcode, std::string_view payload);
 
   void begin_closing(uint16_t code, std::string_view reason);
-  void fail(uint16_t code, std::string_view reason);
+  void fail(Closure closure);
   void end_exchange();
   void be_over(Closure closure);
   void tell_over();
@@ -107,6 +113,7 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   bool* is_gone_ = nullptr;  // set when this dies inside a call of its own
   uint32_t ping_number_ = 0;
   State state_ = State::Opening;
+  HeldEnd held_end_ = HeldEnd::None;  // closure_ is how
   bool awaits_pong_ = false;
   bool holds_pong_ = false;
   bool has_heard_ = false;  // bytes came since the last ping

@@ -15,6 +15,9 @@
 //                          Open ──peer's close frame, answered at once──► Closed
 //      any ──connection broken, abort(), websocket_close_timeout or websocket_ping_timeout over──► Closed
 //
+// A close frame, or a mistake, behind messages that the face hasn't taken is dealt with once it has, or after
+// websocket_close_timeout, so that it may answer them first: what it sends as it takes the last one still goes.
+//
 // Back-pressure: what arrives waits here in messages, websocket_queue_max and websocket_queue_bytes_max of them, then
 // the peer isn't read from; what is sent waits in the connection's queue, and is_writable() says so.
 //
