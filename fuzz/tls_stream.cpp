@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "fuzz/support.h"
+#include "support.h"
 #include "testing/tls_test_server.h"
 
 namespace outrider::fuzz {

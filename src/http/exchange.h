@@ -197,8 +197,8 @@ class Exchange {
   virtual bool has_sent_head() const = 0;
   /// False while more than write_buffer_bytes_max waits for the peer; on_writable() comes once that has changed.
   virtual bool is_writable() = 0;
-  /// Gives the response up, and the connection with it. What was written still leaves; the peer sees that the response
-  /// is incomplete: by its framing, or else by a reset. The exchange ends.
+  /// Gives the response up, and the connection with it. What was written still leaves; the peer sees that the
+  /// response is incomplete: by its framing, or else by a reset. The exchange ends.
   virtual void abort() = 0;
 
   // A tunnel: the response that changes the protocol, as the request asks (RFC 9110 §7.8), and then bytes both ways.
