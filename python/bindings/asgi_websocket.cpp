@@ -214,17 +214,20 @@ bool AsgiWebSocket::add_fields(PyObject* fields) {
 }
 
 bool AsgiWebSocket::send_close(PyObject* message) {
+  if (stage_ == Stage::Opening) return refuse_handshake();
   Close close;
   if (!read_close(message, application_.protocol_error(), close)) return false;
-  const bool is_open = stage_ == Stage::Open;
-  if (!check_stage(names().websocket_close, is_open ? Stage::Open : Stage::Opening)) return false;
-  if (is_open) {
-    closure_ = {close.code, std::string(close.reason)};
-    end("after 'websocket.close'");
-    session_->close(close.code, close.reason);
-    return true;
-  }
-  // ASGI, "Close": before the handshake is complete, it is a 403.
+  if (!check_stage(names().websocket_close, Stage::Open)) return false;
+  closure_ = {close.code, std::string(close.reason)};
+  end("after 'websocket.close'");
+  session_->close(close.code, close.reason);
+  return true;
+}
+
+// ASGI, "Close": before the handshake is complete, it is a 403. Code and reason have no place there, and aren't
+// looked at: FastAPI's reason is a list of what is wrong with a request.
+bool AsgiWebSocket::refuse_handshake() {
+  if (!check_connected()) return false;
   closure_ = {1006, {}};
   end("after 'websocket.close', which has refused the handshake");
   abandon(403);

@@ -64,6 +64,7 @@ class AsgiWebSocket final : public AsgiCycle, public websocket::SessionHandler {
   bool add_fields(PyObject* fields);
   std::optional<std::string_view> offered(PyObject* subprotocol) const;
   bool send_close(PyObject* message);
+  bool refuse_handshake();
   bool send_start(PyObject* message);
   bool send_body(PyObject* message);
   bool check_stage(PyObject* type, Stage stage);
