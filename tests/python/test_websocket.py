@@ -375,6 +375,37 @@ def test_options_that_cannot_be_are_refused() -> None:
             outrider.Config(Kept(), **wrong)
 
 
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_compression_is_negotiated_unless_it_is_turned_off(is_enabled: bool) -> None:
+    lines = ["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"]
+    with (
+        serving(Kept(), ws_per_message_deflate=is_enabled, ws_deflate_server_max_window_bits=11) as server,
+        WebSocketClient(server, opens=False) as client,
+    ):
+        extensions = client.ask("/", *lines).header("sec-websocket-extensions")
+    if is_enabled:
+        assert extensions is not None
+        assert "permessage-deflate" in extensions and "server_max_window_bits=11" in extensions
+    else:
+        assert extensions is None
+
+
+def test_compressed_messages_are_echoed_to_real_clients() -> None:
+    from apps import websocket_plain
+
+    websockets = pytest.importorskip("websockets.sync.client")
+    for options in ({}, {"ws_deflate_server_no_context_takeover": True, "ws_deflate_client_no_context_takeover": True}):
+        with (
+            serving(websocket_plain.app, **options) as server,
+            websockets.connect(url_of(server, "/echo/a"), proxy=None) as client,
+        ):
+            assert client.response.headers["sec-websocket-extensions"].startswith("permessage-deflate")
+            for message in MESSAGES * 2:
+                client.send(message)
+                assert client.recv() == message
+        assert list(server.errors) == []
+
+
 def test_a_websocket_over_a_unix_socket(tmp_path: Any) -> None:
     from apps import websocket_plain
 
