@@ -2,6 +2,7 @@
 #include "websocket/frame.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace outrider::websocket {
@@ -28,8 +29,9 @@ bool is_reserved(uint8_t opcode) { return (opcode > 2 && opcode < 8) || opcode >
 Result<FrameHeadReader::Progress, Fault> FrameHeadReader::feed(std::string_view bytes) {
   std::size_t used = 0;
   while (used < bytes.size()) {
-    if (take(static_cast<uint8_t>(bytes[used++])) == Finding::Faulty) return fault_;
-    if (count_ < size_) continue;
+    const Finding finding = count_ < 2 ? take_byte(static_cast<uint8_t>(bytes[used++])) : take_more(bytes, used);
+    if (finding == Finding::Faulty) return fault_;
+    if (count_ < 2 || count_ < size_) continue;
     std::copy_n(bytes_.begin() + (size_ - kMaskBytes), kMaskBytes, head_.mask.begin());
     count_ = 0;
     size_ = 2;
@@ -38,12 +40,21 @@ Result<FrameHeadReader::Progress, Fault> FrameHeadReader::feed(std::string_view 
   return Progress{used, false};
 }
 
-FrameHeadReader::Finding FrameHeadReader::take(uint8_t byte) {
+FrameHeadReader::Finding FrameHeadReader::take_byte(uint8_t byte) {
   bytes_[count_++] = byte;
-  if (count_ == 1) return read_first(byte);
-  if (count_ == 2) return read_second(byte);
-  if (count_ + kMaskBytes == size_) return read_length();
-  return Finding::Fine;
+  return count_ == 1 ? read_first(byte) : read_second(byte);
+}
+
+// Of the length, or of the mask behind it.
+FrameHeadReader::Finding FrameHeadReader::take_more(std::string_view bytes, std::size_t& used) {
+  const std::size_t length_end = size_ - kMaskBytes;
+  const bool is_in_length = count_ < length_end;
+  const std::size_t wanted = (is_in_length ? length_end : size_) - count_;
+  const std::string_view piece = bytes.substr(used, wanted);
+  std::memcpy(bytes_.data() + count_, piece.data(), piece.size());
+  count_ = static_cast<uint8_t>(count_ + piece.size());
+  used += piece.size();
+  return is_in_length && piece.size() == wanted ? read_length() : Finding::Fine;
 }
 
 FrameHeadReader::Finding FrameHeadReader::read_first(uint8_t byte) {
@@ -72,7 +83,6 @@ FrameHeadReader::Finding FrameHeadReader::read_second(uint8_t byte) {
 
 // The bytes behind the first two, in network order.
 FrameHeadReader::Finding FrameHeadReader::read_length() {
-  if (count_ == 2) return Finding::Fine;
   uint64_t length = 0;
   for (std::size_t i = 2; i < count_; ++i) length = length << 8 | bytes_[i];
   const bool is_short = count_ == 4 ? length < kLength16 : length <= 0xffff;

@@ -49,6 +49,8 @@ class FrameHeadReader {
   static constexpr std::size_t kSizeMax = 14;
 
   enum class Finding { Fine, Faulty };
+  Finding take_byte(uint8_t byte);
+  Finding take_more(std::string_view bytes, std::size_t& used);
   Finding read_first(uint8_t byte);
   Finding read_second(uint8_t byte);
   Finding read_length();
@@ -56,7 +58,6 @@ class FrameHeadReader {
     fault_ = fault;
     return Finding::Faulty;
   }
-  Finding take(uint8_t byte);
 
   FrameHead head_;
   std::array<uint8_t, kSizeMax> bytes_;

@@ -8,27 +8,32 @@ namespace {
 
 // Vectors of the compiler's own: SSE2 and NEON, which every such processor has, or two registers where there is
 // neither. Twice that a turn, because one XOR waits for its load. memcpy is how bytes that lie anywhere are loaded.
-using Lanes = uint8_t __attribute__((vector_size(16)));
-constexpr std::size_t kLane = sizeof(Lanes);
+using Lanes = uint32_t __attribute__((vector_size(16)));
 
-// `from` and `to` may be the same.
+// Masks as many bytes as T has, and goes on behind them. `from` and `to` may be the same.
+template <class T>
+void mask_next(const char*& from, char*& to, const T& mask) {
+  T bytes;
+  std::memcpy(&bytes, from, sizeof bytes);
+  bytes ^= mask;
+  std::memcpy(to, &bytes, sizeof bytes);
+  from += sizeof bytes;
+  to += sizeof bytes;
+}
+
 void mask_bytes(const char* from, char* to, std::size_t count, const Mask& mask, uint64_t offset) {
-  std::array<uint8_t, kLane> turned;
-  for (std::size_t i = 0; i < kLane; ++i) turned[i] = mask[(offset + i) % mask.size()];
-  Lanes lanes;
-  std::memcpy(&lanes, turned.data(), kLane);
-  std::size_t at = 0;
-  for (; count - at >= 2 * kLane; at += 2 * kLane) {
-    Lanes first, second;
-    std::memcpy(&first, from + at, kLane);
-    std::memcpy(&second, from + at + kLane, kLane);
-    first ^= lanes;
-    second ^= lanes;
-    std::memcpy(to + at, &first, kLane);
-    std::memcpy(to + at + kLane, &second, kLane);
+  // The mask as it begins at the offset; whatever is masked below is a multiple of it.
+  const std::array<uint8_t, 7> twice{mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2]};
+  const uint8_t* turned = twice.data() + offset % mask.size();
+  uint32_t word;
+  std::memcpy(&word, turned, sizeof word);
+  const Lanes lanes{word, word, word, word};
+  for (; count >= 2 * sizeof lanes; count -= 2 * sizeof lanes) {
+    mask_next(from, to, lanes);
+    mask_next(from, to, lanes);
   }
-  // A lane is a whole number of masks, so that the turned mask fits any multiple of it.
-  for (; at < count; ++at) to[at] = static_cast<char>(static_cast<uint8_t>(from[at]) ^ turned[at % kLane]);
+  for (; count >= sizeof word; count -= sizeof word) mask_next(from, to, word);
+  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<char>(static_cast<uint8_t>(from[i]) ^ turned[i]);
 }
 
 }  // namespace
