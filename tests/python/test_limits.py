@@ -156,7 +156,7 @@ def test_every_limit_of_the_engine_is_an_option() -> None:
     header = (Path(__file__).parents[2] / "include" / "outrider" / "limits.h").read_text()
     fields = set(re.findall(r"(?:size_t|milliseconds) (\w+)(?: =|\{)", header))
     assert fields == set(outrider.Config(app).limits())
-    assert len(fields) == 25
+    assert len(fields) == 27
 
 
 def test_a_limit_that_the_engine_does_not_know_is_no_limit_that_is_passed_over() -> None:
