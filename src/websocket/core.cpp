@@ -97,7 +97,9 @@ void Core::on_data(std::span<char> bytes) {
   has_heard_ = true;
   if (!raw_.empty()) return raw_.append({bytes.data(), bytes.size()});  // what waits goes first
   const std::size_t used = take(bytes);
-  if (state_ != State::Closed && held_end_ == HeldEnd::None && (used < bytes.size() || is_full())) {
+  // Only once more comes than there is room for: a message that fills the queue by itself is as a rule all that comes
+  // before it is taken, and to stop and go on each time would cost two system calls.
+  if (state_ != State::Closed && held_end_ == HeldEnd::None && used < bytes.size()) {
     raw_.append({bytes.data() + used, bytes.size() - used});
     set_reading(false);
   }
