@@ -68,10 +68,10 @@ def serial_number(server: outrider.Server) -> int:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with context.wrap_socket(socket.create_connection((host, port))) as connection:
         pem = ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True) or b"")
-    arguments = ["openssl", "x509", "-noout", "-serial"]
-    return int(
-        subprocess.run(arguments, check=False, input=pem, text=True, capture_output=True).stdout.partition("=")[2], 16
+    run = subprocess.run(
+        [need("openssl"), "x509", "-noout", "-serial"], check=True, input=pem, text=True, capture_output=True
     )
+    return int(run.stdout.partition("=")[2], 16)
 
 
 def need(program: str) -> str:
