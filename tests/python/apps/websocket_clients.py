@@ -1,10 +1,15 @@
-"""What four WebSocket clients have in common: each says what it is told to and tells what it heard."""
+"""What five WebSocket clients have in common: each says what it is told to and tells what it heard."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
 
 Message = str | bytes
 
@@ -20,13 +25,20 @@ class Talk:
     reason: str = ""
 
 
-def with_websockets(url: str, subprotocols: Sequence[str], messages: Sequence[Message], is_closed: bool) -> Talk:
+def with_websockets(
+    url: str,
+    subprotocols: Sequence[str],
+    messages: Sequence[Message],
+    is_closed: bool,
+    context: ssl.SSLContext | None = None,
+) -> Talk:
     """Sends each message and waits for one; then waits for the server to close, or closes with 1000."""
     from websockets.exceptions import ConnectionClosed
     from websockets.sync.client import connect
     from websockets.typing import Subprotocol
 
-    with connect(url, subprotocols=[Subprotocol(name) for name in subprotocols] or None, proxy=None) as socket:
+    offered = [Subprotocol(name) for name in subprotocols] or None
+    with connect(url, subprotocols=offered, proxy=None, ssl=context) as socket:
         assert socket.response is not None
         talk = Talk(socket.subprotocol, socket.response.headers.get("x-name"))
         for message in messages:
@@ -43,7 +55,11 @@ def with_websockets(url: str, subprotocols: Sequence[str], messages: Sequence[Me
 
 
 def with_websockets_asyncio(
-    url: str, subprotocols: Sequence[str], messages: Sequence[Message], is_closed: bool
+    url: str,
+    subprotocols: Sequence[str],
+    messages: Sequence[Message],
+    is_closed: bool,
+    context: ssl.SSLContext | None = None,
 ) -> Talk:
     from websockets.asyncio.client import connect
     from websockets.exceptions import ConnectionClosed
@@ -51,7 +67,7 @@ def with_websockets_asyncio(
 
     async def run() -> Talk:
         offered = [Subprotocol(name) for name in subprotocols] or None
-        async with connect(url, subprotocols=offered, proxy=None) as socket:
+        async with connect(url, subprotocols=offered, proxy=None, ssl=context) as socket:
             assert socket.response is not None
             talk = Talk(socket.subprotocol, socket.response.headers.get("x-name"))
             for message in messages:
@@ -69,11 +85,18 @@ def with_websockets_asyncio(
     return asyncio.run(run())
 
 
-def with_aiohttp(url: str, subprotocols: Sequence[str], messages: Sequence[Message], is_closed: bool) -> Talk:
+def with_aiohttp(
+    url: str,
+    subprotocols: Sequence[str],
+    messages: Sequence[Message],
+    is_closed: bool,
+    context: ssl.SSLContext | None = None,
+) -> Talk:
     import aiohttp
 
     async def run() -> Talk:
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, protocols=subprotocols) as socket:
+        ws_options: Any = {"protocols": subprotocols, "ssl": context or True}
+        async with aiohttp.ClientSession() as session, session.ws_connect(url, **ws_options) as socket:
             talk = Talk(socket.protocol, socket._response.headers.get("x-name"))
             for message in messages:
                 await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
@@ -88,14 +111,20 @@ def with_aiohttp(url: str, subprotocols: Sequence[str], messages: Sequence[Messa
     return asyncio.run(run())
 
 
-def with_httpx_ws(url: str, subprotocols: Sequence[str], messages: Sequence[Message], is_closed: bool) -> Talk:
+def with_httpx_ws(
+    url: str,
+    subprotocols: Sequence[str],
+    messages: Sequence[Message],
+    is_closed: bool,
+    context: ssl.SSLContext | None = None,
+) -> Talk:
     import httpx
     import wsproto.events
     from httpx_ws import WebSocketDisconnect, connect_ws
 
     with (
-        httpx.Client(trust_env=False) as client,
-        connect_ws(url.replace("ws://", "http://"), client, subprotocols=list(subprotocols) or None) as socket,
+        httpx.Client(trust_env=False, verify=context or True) as client,
+        connect_ws(url.replace("ws", "http", 1), client, subprotocols=list(subprotocols) or None) as socket,
     ):
         assert socket.response is not None
         talk = Talk(socket.subprotocol, socket.response.headers.get("x-name"))
@@ -113,10 +142,65 @@ def with_httpx_ws(url: str, subprotocols: Sequence[str], messages: Sequence[Mess
     return talk
 
 
-Client = Callable[[str, Sequence[str], Sequence[Message], bool], Talk]
+def with_wsproto(
+    url: str,
+    subprotocols: Sequence[str],
+    messages: Sequence[Message],
+    is_closed: bool,
+    context: ssl.SSLContext | None = None,
+) -> Talk:
+    """wsproto has no I/O of its own."""
+    from wsproto import ConnectionType, WSConnection, events
+
+    parts = urlsplit(url)
+    host, port = str(parts.hostname), int(parts.port or 0)
+    connection = WSConnection(ConnectionType.CLIENT)
+    with contextlib.ExitStack() as stack:
+        wire = stack.enter_context(socket.create_connection((host, port), timeout=10))
+        if context is not None:
+            wire = stack.enter_context(context.wrap_socket(wire, server_hostname=host))
+
+        def next_event() -> Any:
+            while True:
+                for event in connection.events():
+                    return event
+                connection.receive_data(wire.recv(65536) or None)
+
+        def next_message() -> Message | None:
+            """None: the server has closed."""
+            pieces: list[Any] = []
+            while isinstance(event := next_event(), events.Message):
+                pieces.append(event.data)
+                if event.message_finished:
+                    return "".join(pieces) if isinstance(event, events.TextMessage) else b"".join(pieces)
+            assert isinstance(event, events.CloseConnection)
+            talk.code, talk.reason = event.code, event.reason or ""
+            return None
+
+        wire.sendall(connection.send(events.Request(host=host, target=parts.path, subprotocols=list(subprotocols))))
+        accepted = next_event()
+        assert isinstance(accepted, events.AcceptConnection)
+        names = dict(accepted.extra_headers)
+        talk = Talk(accepted.subprotocol, names[b"x-name"].decode() if b"x-name" in names else None)
+        for message in messages:
+            wire.sendall(connection.send(events.Message(data=message)))
+            heard = next_message()
+            assert heard is not None
+            talk.heard.append(heard)
+        if is_closed:
+            wire.sendall(connection.send(events.TextMessage(data="close")))
+            assert next_message() is None
+        else:
+            wire.sendall(connection.send(events.CloseConnection(code=1000)))
+            assert isinstance(next_event(), events.CloseConnection)
+    return talk
+
+
+Client = Callable[..., Talk]
 CLIENTS: dict[str, Client] = {
     "websockets": with_websockets,
     "websockets_asyncio": with_websockets_asyncio,
     "aiohttp": with_aiohttp,
     "httpx_ws": with_httpx_ws,
+    "wsproto": with_wsproto,
 }
