@@ -8,7 +8,7 @@ import difflib
 import functools
 import inspect
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -25,6 +25,8 @@ OUTPUTS = ("capture", "inherit")
 LOG_LEVELS = tuple(LEVELS)
 # The others are uvicorn's names of its implementations: there is one here.
 WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
+# The system's descriptors and backlogs.
+_INT_MAX = 2**31 - 1
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -51,7 +53,7 @@ class Config:
     host: str = option("127.0.0.1", "address or name to listen on")
     port: int = option(8000, "port to listen on; 0 takes a free one")
     uds: str | None = option(None, "path of a Unix socket to listen on instead of host and port")
-    fd: int | None = option(None, "descriptor of a bound socket to listen on instead of host and port")
+    fd: int | None = option(None, "descriptor of a bound socket to listen on instead of host and port", most=_INT_MAX)
     lifespan: str = option("auto", "whether the application has a lifespan", choices=LIFESPANS)
     loop: str | Callable[[], Any] = option("auto", "event loop: auto, asyncio, uvloop, or module:factory")
     log_level: str | int | None = option(
@@ -101,7 +103,7 @@ class Config:
     ssl_ca_certs: str | None = option(None, "authorities that clients' certificates are checked against, likewise")
     ssl_minimum_version: str = option("1.2", "the oldest version of TLS that is spoken", choices=("1.2", "1.3"))
     ssl_ciphers: str | None = option(None, "of TLS 1.2, by OpenSSL's names; by default those with forward secrecy")
-    backlog: int = option(2048, "connections that may wait to be accepted", least=1)
+    backlog: int = option(2048, "connections that may wait to be accepted", least=1, most=_INT_MAX)
     server_header: bool = option(True, "send a Server field")
     date_header: bool = option(True, "send a Date field")
     headers: Sequence[tuple[str, str]] = option(
@@ -128,7 +130,7 @@ class Config:
         "called with a request line and what the application sends as http.response.debug, which is offered then",
         cli=False,
     )
-    request_log: int = option(256, "how many requests Server.requests keeps", cli=False)
+    request_log: int = option(256, "how many requests Server.requests keeps", cli=False, most=1_000_000)
 
     request_line_bytes_max: int = option(16 * 1024, "bytes of a request line; more is answered 414", least=1)
     head_bytes_max: int = option(64 * 1024, "bytes of a request head; more is answered 431", least=1)
@@ -340,9 +342,14 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
         raise TypeError(f"{spec.name}={value!r} ({type(value).__name__}) must be {wanted}{hint}")
     if isinstance(value, (int, float)) and not isinstance(value, bool) and spec.name != "log_level":
         least = spec.metadata.get("least", 0)
-        most = spec.metadata.get("most", SECONDS_MAX if "float" in names else math.inf)
-        if not (least <= value < math.inf and value <= most):
-            wanted = f"from {least} to {most}" if "most" in spec.metadata else f"of at least {least}"
+        most = spec.metadata.get("most", SECONDS_MAX if "float" in names else sys.maxsize)
+        if not least <= value <= most:
+            is_short = "most" not in spec.metadata and not value > most
+            wanted = (
+                f"of at least {least}"
+                if is_short
+                else f"from {least} to {most:{'g' if isinstance(most, float) else 'd'}}"
+            )
             raise ValueError(f"{spec.name}={value!r} must be a number {wanted}")
     choices = spec.metadata.get("choices")
     if choices and isinstance(value, str) and value not in choices:

@@ -370,6 +370,9 @@ def test_options_that_cannot_be_are_refused() -> None:
         ({"ws_max_size": 0}, "ws_max_size=0 must be a number of at least 1"),
         ({"ws_deflate_server_max_window_bits": 16}, "must be a number from 9 to 15"),
         ({"ws_deflate_level": 0}, "must be a number from 1 to 9"),
+        ({"ws_max_size": 2**63}, "must be a number from 1 to 9223372036854775807"),
+        ({"ws_close_timeout": float("inf")}, r"must be a number from 0 to 1e\+09"),
+        ({"ws_close_timeout": float("nan")}, "must be a number of at least 0"),
     ):
         with pytest.raises(ValueError, match=words):
             outrider.Config(Kept(), **wrong)
