@@ -36,7 +36,10 @@ namespace {
 
 // OSError(errno, message) for what the operating system refused; outrider._server makes it the documented exception.
 [[noreturn]] void raise_os_error(const Error& error) {
-  nb::object exception = nb::borrow(PyExc_OSError)(error.code(), nb::str(error.what()));
+  // It may show a path, whose name needn't be UTF-8.
+  const nb::object text = nb::steal(PyUnicode_DecodeFSDefault(error.what()));
+  if (!text.is_valid()) throw nb::python_error();
+  nb::object exception = nb::borrow(PyExc_OSError)(error.code(), text);
   PyErr_SetObject(PyExc_OSError, exception.ptr());
   throw nb::python_error();
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tls_options.h"
 
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "message.h"
 #include "outrider/error.h"
 #include "py_ref.h"
 
@@ -32,18 +32,25 @@ PyObject* texts(const std::vector<std::string>& all) {
   return list.release();
 }
 
+// A path, or PEM text. File names that aren't UTF-8 are str with surrogates in Python (os.fsdecode()).
+std::string file_bytes(nb::handle text) {
+  const nb::object bytes = nb::steal(PyUnicode_EncodeFSDefault(text.ptr()));
+  if (!bytes.is_valid()) throw nb::python_error();
+  return std::string(view(bytes.ptr()));
+}
+
 }  // namespace
 
 TlsConfig tls_config(const nb::dict& values) {
   const auto string = [&](const char* name) { return nb::cast<std::string>(values[name]); };
+  const auto file = [&](const char* name) { return file_bytes(values[name]); };
   TlsConfig config;
-  config.certificate = {string("certificate"), string("private_key"), string("password")};
-  for (const auto& [certificate, key] :
-       nb::cast<std::vector<std::pair<std::string, std::string>>>(values["more_certificates"])) {
-    config.more_certificates.push_back({certificate, key});
+  config.certificate = {file("certificate"), file("private_key"), string("password")};
+  for (const nb::handle pair : values["more_certificates"]) {
+    config.more_certificates.push_back({file_bytes(pair[0]), file_bytes(pair[1])});
   }
   config.client_certificates = static_cast<ClientCertificates>(nb::cast<int>(values["client_certificates"]));
-  config.client_ca = string("client_ca");
+  config.client_ca = file("client_ca");
   config.minimum_version = string("minimum_version") == "1.3" ? TlsVersion::Tls13 : TlsVersion::Tls12;
   config.ciphers = string("ciphers");
   config.ca_pem = string("ca_pem");

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NEGOTIATED = (None, ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS)
 
 _PATHS = ("ssl_keyfile", "ssl_certfile", "ssl_ca_certs")
+_WORDS = ("ssl_keyfile_password", "ssl_ciphers")
 
 
 def take_tls_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -67,9 +68,17 @@ def check_tls(config: Config) -> None:
     for name in ("ssl_keyfile_password", "ssl_more_certs", "ssl_ca_certs", "ssl_cert_reqs", "ssl_ciphers"):
         if getattr(config, name) and not is_secured:
             raise ValueError(f"{name} is of no use without a certificate: give ssl_certfile, or tls=True for tests")
+    if config.ssl_keyfile_password and config.tls:
+        raise ValueError("ssl_keyfile_password is of no use with tls=True, whose key isn't encrypted")
+    if config.ssl_minimum_version != "1.2" and not is_secured:
+        raise ValueError(
+            f"ssl_minimum_version={config.ssl_minimum_version!r} is of no use without a certificate: give "
+            "ssl_certfile, or tls=True for tests"
+        )
     for pair in config.ssl_more_certs:
         if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
             raise TypeError(f"ssl_more_certs has {pair!r}, which is no pair of a certificate and its key")
+    _check_text(config)
     if config.ssl_cert_reqs not in (ssl.CERT_NONE, ssl.CERT_OPTIONAL, ssl.CERT_REQUIRED):
         raise ValueError(f"ssl_cert_reqs={config.ssl_cert_reqs!r} is not one of 0 (none), 1 (optional), 2 (required)")
     if config.ssl_cert_reqs and config.ssl_ca_certs is None:
@@ -79,6 +88,20 @@ def check_tls(config: Config) -> None:
         )
     if config.ssl_ca_certs is not None and not config.ssl_cert_reqs:
         raise ValueError("ssl_ca_certs is of no use with ssl_cert_reqs=0: clients aren't asked for certificates")
+
+
+def _check_text(config: Config) -> None:
+    """Raises ``ValueError`` for what no file can be named, and nothing be encrypted with. Shows none of it: a key may
+    be among it."""
+    certificates = [part for pair in config.ssl_more_certs for part in pair]
+    texts = [(name, getattr(config, name)) for name in (*_PATHS, *_WORDS)]
+    for name, text in texts + [("ssl_more_certs", part) for part in certificates]:
+        if "\0" in (text or ""):
+            raise ValueError(f"{name} has a NUL character, and would end there")
+        try:
+            (text or "").encode("utf-8", "strict" if name in _WORDS else "surrogateescape")
+        except UnicodeEncodeError:
+            raise ValueError(f"{name} has a lone surrogate, which UTF-8 has no form of") from None
 
 
 def throw_away(host: str) -> tuple[str, str, str]:

@@ -334,6 +334,11 @@ def test_client_certificates_reach_the_application(
         ({"tls": True, "ssl_certfile": "x"}, "choose one"),
         ({"ssl_keyfile": "x"}, "ssl_certfile"),
         ({"ssl_ciphers": "x"}, "of no use without a certificate"),
+        ({"ssl_minimum_version": "1.3"}, "of no use without a certificate"),
+        ({"tls": True, "ssl_keyfile_password": "x"}, "whose key isn't encrypted"),
+        ({"ssl_certfile": "a\0.pem"}, "ssl_certfile has a NUL character"),
+        ({"tls": True, "ssl_more_certs": [("a", "b\0")]}, "ssl_more_certs has a NUL character"),
+        ({"tls": True, "ssl_ciphers": "\udcff"}, "ssl_ciphers has a lone surrogate"),
         ({"tls": True, "ssl_cert_reqs": 3}, "not one of 0"),
         ({"tls": True, "ssl_cert_reqs": 2}, "ssl_ca_certs doesn't name"),
         ({"tls": True, "ssl_ca_certs": "x"}, "aren't asked for certificates"),
@@ -345,6 +350,20 @@ def test_client_certificates_reach_the_application(
 def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         outrider.Config(show, **options)
+
+
+def test_files_may_have_names_that_are_not_utf_8(certificate: tuple[str, str, ssl.SSLContext]) -> None:
+    path, key, context = certificate
+    names = [os.fsencode(path) + b"\xff", os.fsencode(key) + b"\xff"]
+    try:
+        for old, new in zip((path, key), names, strict=True):
+            os.rename(old, new)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    with outrider.serve(show, ssl_certfile=names[0], ssl_keyfile=names[1]) as server:
+        assert httpx.get(server.url, verify=context).json()["scheme"] == "https"
+    with pytest.raises(outrider.StartError, match=r"can't read the private key .*none\udcff': No such file"):
+        outrider.serve(show, ssl_certfile=names[0], ssl_keyfile=os.path.dirname(names[0]) + b"/none\xff").start()
 
 
 def test_uvicorns_defaults_mean_what_they_mean_there() -> None:
