@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -66,13 +67,14 @@ def _add_option(parser: argparse.ArgumentParser, spec: dataclasses.Field[Any]) -
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=spec.default, help=help_text)
         return
     if "flag" in spec.metadata:
+        metavar = spec.metadata.get("metavar", "NAME:VALUE")
         parser.add_argument(
             spec.metadata["flag"],
             dest=spec.name,
             action=_Collect,
             default=spec.default,
-            type=_name_and_value,
-            metavar=spec.metadata.get("metavar", "NAME:VALUE"),
+            type=functools.partial(_pair, metavar),
+            metavar=metavar,
             help=help_text,
         )
         return
@@ -95,8 +97,8 @@ class _Collect(argparse.Action):
         setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
 
 
-def _name_and_value(text: str) -> tuple[str, str]:
+def _pair(wanted: str, text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:
-        raise argparse.ArgumentTypeError(f"{text!r} has no colon: NAME:VALUE is wanted")
+        raise argparse.ArgumentTypeError(f"{text!r} has no colon: {wanted} is wanted")
     return name, value.strip()

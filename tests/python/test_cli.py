@@ -97,6 +97,8 @@ def test_a_descriptor_can_be_handed_over(folder: Path) -> None:
         (["main:app", "--host", "no-such-host.invalid"], 3, "no-such-host.invalid"),
         (["main:app", "--port", "99999"], 2, "99999"),
         (["main:app", "--no-such-option"], 2, "unrecognized"),
+        (["main:app", "--header", "a"], 2, "'a' has no colon: NAME:VALUE is wanted"),
+        (["main:app", "--ssl-more-cert", "a"], 2, "'a' has no colon: CERTFILE:KEYFILE is wanted"),
         (["main:app", "--lifespan", "on", "--port", "0"], 3, "startup raised AssertionError"),
         ([], 2, "module:app"),
     ],
