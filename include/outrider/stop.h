@@ -24,6 +24,7 @@ struct StopPolicy {
   std::chrono::milliseconds cancel{500};
   /// Whether an exchange whose response has begun and not ended has the grace, too. Without, it is told at once:
   /// an endless stream would otherwise make every stop of a test suite's server last as long as the grace.
+  /// WebSockets are told at once in any case, since none ends by itself.
   bool streams_have_grace = false;
 
   /// For a server beside a program (the default of Server): over within two seconds, streams told at once.

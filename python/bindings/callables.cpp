@@ -3,6 +3,7 @@
 
 #include <structmember.h>
 
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -31,6 +32,7 @@ struct ReceiveOf {
 struct SendObject {
   PyObject_HEAD vectorcallfunc call;
   ReceiveObject* receive;
+  uint8_t in_a_row;  // sends that didn't wait
 };
 
 // Where `call` lies in both (offsetof() doesn't do for a type with a constructor).
@@ -38,11 +40,15 @@ constexpr Py_ssize_t kCallOffset = sizeof(PyObject);
 
 enum class WaitsFor { Message, Room };
 
+// Sends that complete without a turn of the event loop between them.
+constexpr uint8_t kSendsInARowMax = 128;
+
 struct WaitingObject {
   PyObject_HEAD ReceiveObject* receive;
   PyObject* iterator;  // of the future that is awaited; null when none is
   WaitsFor waits_for;
   bool gave_turn;  // to the event loop: see gives_turn()
+  bool owes_turn;
 };
 
 PyTypeObject* receive_type = nullptr;
@@ -82,7 +88,7 @@ PyObject* new_waiting(ReceiveObject* receive, WaitsFor waits_for) {
   waiting->receive = reinterpret_cast<ReceiveObject*>(Py_NewRef(reinterpret_cast<PyObject*>(receive)));
   waiting->iterator = nullptr;
   waiting->waits_for = waits_for;
-  waiting->gave_turn = false;
+  waiting->gave_turn = waiting->owes_turn = false;
   return reinterpret_cast<PyObject*>(waiting);
 }
 
@@ -105,10 +111,12 @@ PyObject* take_result(WaitingObject* waiting) {
 }
 
 // An application that asks again and again, though it was told of the disconnection, would otherwise never give the
-// event loop a turn, and nothing could end it.
+// event loop a turn, and nothing could end it. Nor would one that sends as fast as its client takes it: a stop would
+// wait, and everybody else.
 bool gives_turn(WaitingObject* waiting) {
-  if (waiting->gave_turn || waiting->waits_for != WaitsFor::Message) return false;
-  return waiting->gave_turn = waiting->receive->cycle->gave_disconnect();
+  if (waiting->gave_turn) return false;
+  const bool is_message = waiting->waits_for == WaitsFor::Message;
+  return waiting->gave_turn = is_message ? waiting->receive->cycle->gave_disconnect() : waiting->owes_turn;
 }
 
 // A future being done means "look again": another receive() may have taken what came. So nothing is lost when a
@@ -277,7 +285,8 @@ PyType_Slot receive_slots[] = {
 };
 
 PyObject* send_call(PyObject* self, PyObject* const* arguments, size_t count, PyObject* keywords) {
-  auto* receive = reinterpret_cast<SendObject*>(self)->receive;
+  auto* sender = reinterpret_cast<SendObject*>(self);
+  ReceiveObject* receive = sender->receive;
   PyObject* message = nullptr;
   const Py_ssize_t positional = PyVectorcall_NARGS(count);
   const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
@@ -288,8 +297,12 @@ PyObject* send_call(PyObject* self, PyObject* const* arguments, size_t count, Py
     return nullptr;
   }
   if (!check_on_thread(receive, "send() was called") || !receive->cycle->send(message)) return nullptr;
-  if (receive->cycle->can_send()) return Py_NewRef(done_object);
-  return new_waiting(receive, WaitsFor::Room);
+  const bool can_send = receive->cycle->can_send();
+  if (can_send && ++sender->in_a_row < kSendsInARowMax) return Py_NewRef(done_object);
+  sender->in_a_row = 0;
+  PyObject* waiting = new_waiting(receive, WaitsFor::Room);
+  if (waiting != nullptr) reinterpret_cast<WaitingObject*>(waiting)->owes_turn = can_send;
+  return waiting;
 }
 
 void send_dealloc(PyObject* self) {
@@ -377,6 +390,7 @@ PyObject* new_receive(AsgiApplication& application, http::Exchange& exchange, we
 PyObject* new_send(PyObject* receive) {
   auto* send = allocate<SendObject>(send_type);
   if (send == nullptr) return nullptr;
+  send->in_a_row = 0;
   send->call = send_call;
   send->receive = reinterpret_cast<ReceiveObject*>(Py_NewRef(receive));
   return reinterpret_cast<PyObject*>(send);

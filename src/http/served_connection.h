@@ -55,6 +55,8 @@ class ServedConnection : public ListNode<ServedConnectionTag> {
   virtual bool is_busy() const = 0;
   /// A response has begun and isn't complete.
   virtual bool is_streaming() const = 0;
+  /// A WebSocket is open: it has no end of its own that a stop could wait for.
+  virtual bool is_tunnelled() const = 0;
   /// A response is complete, but hasn't left: the peer doesn't take it.
   virtual bool is_flushing() const = 0;
   virtual net::Address peer_address() const = 0;

@@ -536,6 +536,8 @@ bool Connection::is_streaming() const {
   return phase_ == Phase::Active && is_dispatched_ && exchange_->has_sent_head();
 }
 
+bool Connection::is_tunnelled() const { return phase_ == Phase::Active && exchange_->is_tunnel(); }
+
 bool Connection::is_flushing() const {
   return phase_ != Phase::Closed && phase_ != Phase::Active && queue_.size() > 0;
 }

@@ -46,6 +46,7 @@ class Connection final : public http::ServedConnection,
   void close() override;
   bool is_busy() const override;
   bool is_streaming() const override;
+  bool is_tunnelled() const override;
   bool is_flushing() const override;
   std::optional<http::RunningExchange> running() const override;
 

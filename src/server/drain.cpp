@@ -40,11 +40,11 @@ void Drain::begin(Done done) {
     if (engine_.on_held_up_) watch_.start(engine_.held_up_after_);
     for_each([](ServedConnection& connection) { connection.begin_drain(); });
   }
-  if (!policy_.streams_have_grace) {
-    for_each([](ServedConnection& connection) {
-      if (connection.is_streaming()) connection.tell_stop();
-    });
-  }
+  // A download may be over soon, a WebSocket isn't: in a stop it is told at once under any policy.
+  for_each([this](ServedConnection& connection) {
+    const bool ends_by_itself = policy_.streams_have_grace && !(connection.is_tunnelled() && only_ == nullptr);
+    if (connection.is_streaming() && !ends_by_itself) connection.tell_stop();
+  });
   check_soon();
 }
 

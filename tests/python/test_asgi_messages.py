@@ -423,3 +423,27 @@ def test_a_finalizer_that_sends_while_a_message_is_made_is_harmless() -> None:
     with serving(app) as server, WireClient(server) as client:
         assert client.get().body == b"done"
         assert server.errors == []
+
+
+def test_an_application_that_sends_without_end_lets_others_have_their_turn() -> None:
+    turns = 0
+
+    async def sends(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal turns
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        counter = asyncio.create_task(count())
+        await send({"type": "http.response.start", "status": 200})
+        while turns < 10:  # for ever, if no send lets the counter run
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await send({"type": "http.response.body"})
+        counter.cancel()
+
+    with outrider.serve(sends, lifespan="off") as server, WireClient(server) as client:
+        body = client.get().body
+    assert set(body) == {ord("x")}

@@ -287,3 +287,14 @@ def test_a_client_that_does_not_answer_a_close_is_cut_off_in_time() -> None:
     with serving(app, ws_close_timeout=0.05) as server, WebSocketClient(server) as client:
         assert client.read_close()[0] == 1000
         assert client.read_to_end() == b""
+
+
+def test_a_stop_tells_websockets_at_once_under_any_policy() -> None:
+    app = Waits()
+    with serving(app) as server, connected(server, 2) as clients:
+        answering = answer_closes(clients, codes := [])
+        report = server.stop(StopPolicy(grace=3600.0, disconnect=3600.0, cancel=3600.0, streams_have_grace=True))
+        answering.join()
+    assert [code for code, _ in codes] == [1012, 1012]
+    assert report.disconnected == 2
+    assert app.ends == ["returned", "returned"]
