@@ -90,7 +90,7 @@ Inflater::Outcome Inflater::inflate(std::string_view compressed, Buffer& to, std
   while (true) {
     // A byte more than may be, so that too much is told from just enough.
     const std::size_t wanted = std::clamp<std::size_t>(std::size_t{stream_->avail_in} * 4, kRoomMin, kRoomMax);
-    const std::size_t room = std::min(wanted, size_max - to.size() + 1);
+    const std::size_t room = std::min(wanted - 1, size_max - to.size()) + 1;
     set_output(*stream_, to.reserve(room), room);
     const int status = ::inflate(stream_.get(), Z_SYNC_FLUSH);
     if (status == Z_MEM_ERROR) throw std::bad_alloc();

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <string>
 
 #include "testing/fragmenter.h"
@@ -68,6 +69,11 @@ std::string inflated_fresh(const std::string& bytes, std::size_t size_max = kNoL
     CHECK(inflated(inflater, fragments, size_max) == whole);
   });
   return whole;
+}
+
+TEST_CASE("a limit as large as sizes get is none") {
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  CHECK(inflated_fresh("\xf2\x48\xcd\xc9\xc9\x07\x00"s, most) == "Hello");
 }
 
 TEST_CASE("the examples of RFC 7692 §7.2.3 are inflated, at every split") {
