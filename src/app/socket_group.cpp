@@ -65,6 +65,7 @@ void Member::send(const OutgoingRef& item) {
 }
 
 void Member::wait(const OutgoingRef& item) {
+  if (!waiting_.empty() && !waiting_.back()->message) return;  // nothing is sent behind a close frame
   const WebSocketGroupOptions& options = group_->options();
   waiting_.push_back(item);
   waiting_bytes_ += item->bytes;

@@ -196,6 +196,29 @@ TEST_CASE("a group of measurements drops the oldest for who takes too little") {
   CHECK(group.size() == 1);
 }
 
+TEST_CASE("a close frame that waits isn't dropped for what is sent behind it") {
+  WebSocketGroup group({.slow = SlowMember::DropOldest, .waiting_bytes_max = 5000});
+  Limits limits;
+  limits.write_buffer_bytes_max = 5000;
+  Served served(member_app(group), limits);
+  MemoryClient& client = *open_members(served, 1)[0];
+  client.stop_taking();
+  const auto send_many = [&](int count, char what) {
+    for (int i = 0; i < count; ++i) {
+      CHECK(group.send_text(std::string(1000, what)));
+      served.settle();
+    }
+  };
+  send_many(20, 'a');
+  group.close(4000, "that is all");
+  send_many(20, 'b');
+  client.go_on_taking();
+  served.settle();
+  const std::string words = frames_in(client.received());
+  CHECK(words.ends_with("|close 4000 that is all|"));
+  CHECK(words.find('b') == std::string::npos);
+}
+
 TEST_CASE("a burst that is larger than all buffers closes nobody who takes it") {
   WebSocketGroup group({.waiting_bytes_max = 0});
   Served served(member_app(group));
