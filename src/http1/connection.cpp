@@ -111,7 +111,9 @@ void Connection::on_request_progress() {
 
 void Connection::on_tunnel() {
   service_.deadlines.clear(request_deadline_);
-  if (!pending_.empty()) service_.loop.defer_step(step_);  // the peer didn't wait for the answer
+  has_end_news_ = peer_ended_;                    // also when the handler before the tunnel's was told
+  const bool has_early_data = !pending_.empty();  // the peer didn't wait for the answer
+  if (has_early_data || has_end_news_) service_.loop.defer_step(step_);
 }
 
 void Connection::take_tunnelled(std::span<char> bytes) {

@@ -162,6 +162,24 @@ TEST_CASE("the end of the peer's bytes is told behind the last of them, and the 
   CHECK_FALSE(server.client->was_reset());
 }
 
+TEST_CASE("a tunnel that is opened behind the end of the peer's bytes is told of it, behind the last of them") {
+  for (const std::string_view early : {"", "early"}) {
+    Tunnelled server;
+    server.opens = false;
+    server.client->send(kAsk + std::string(early));
+    server.client->end();
+    server.settle();
+    CHECK_FALSE(server.echo->ended);
+    server.echo->open();
+    server.settle();
+    CHECK(server.echo->received == early);
+    CHECK(server.echo->ended);
+    server.echo->send("!", More::No);
+    server.settle();
+    CHECK(server.client->received() == kSwitched + std::string(early) + "!");
+  }
+}
+
 TEST_CASE("a stop tells a tunnel, cancels it, and cuts it off at last") {
   Tunnelled server;
   server.exchange(*server.client, kAsk);
