@@ -460,15 +460,21 @@ void Core::on_ping_due() {
   const Limits& limits = service_->limits;
   if (awaits_pong_ && limits.websocket_ping_timeout.count() != 0) {
     if (!may_pong_be_late()) return fail({1011, "keepalive ping timeout"});
+    // The same again: nobody reads, and it is by the reset that answers us that a peer which has gone is found.
+    if (!reads_ && exchange_->is_writable()) send_ping();
     has_heard_ = false;
     return set_deadline(limits.websocket_ping_timeout);
   }
   ++ping_number_;
-  send_control(Opcode::Ping, {reinterpret_cast<const char*>(&ping_number_), sizeof ping_number_});
+  send_ping();
   awaits_pong_ = true;
   has_heard_ = false;
   const bool is_limited = limits.websocket_ping_timeout.count() != 0;
   set_deadline(is_limited ? limits.websocket_ping_timeout : limits.websocket_ping_interval);
+}
+
+void Core::send_ping() {
+  send_control(Opcode::Ping, {reinterpret_cast<const char*>(&ping_number_), sizeof ping_number_});
 }
 
 // It is not the peer's fault when it waits behind a queue that we don't read, or that our ping hasn't left (then the

@@ -97,6 +97,7 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   void leave();
 
   void on_ping_due();
+  void send_ping();
   bool may_pong_be_late();
   void set_deadline(std::chrono::milliseconds delay);
 

@@ -240,6 +240,20 @@ TEST_CASE("an answer that waits behind a full queue isn't late") {
   CHECK(server.echo->closed == 0);
 }
 
+TEST_CASE("while nobody reads, the ping is sent again and again: a peer that has gone answers it with a reset") {
+  Limits limits;
+  limits.websocket_ping_interval = limits.websocket_ping_timeout = milliseconds(20);
+  limits.websocket_queue_max = 1;
+  EchoServer server(limits);
+  server.open();
+  server.echo->takes = false;
+  server.say(numbered(2));
+  const std::string payload = next_ping(server);
+  CHECK(next_ping(server) == payload);
+  CHECK(next_ping(server) == payload);
+  CHECK(server.echo->closed == 0);
+}
+
 TEST_CASE("an answer that can't overtake a long frame isn't late while that comes") {
   Limits limits;
   limits.websocket_ping_interval = limits.websocket_ping_timeout = milliseconds(20);
