@@ -298,7 +298,10 @@ std::size_t TlsStream::seal(Cursor& cursor) {
   while (!cursor.empty() && count < kChunkBytes) {
     const std::size_t before = count;
     seal_record(cursor, count, kChunkBytes - count);
-    if (count == before) return 0;
+    if (count == before) {
+      reception_.sealed_.clear();  // it is shared: no other stream may send what this one made
+      return 0;
+    }
   }
   return count;
 }
