@@ -16,8 +16,9 @@ class StopPolicy:
     Listeners and idle connections close at once. Then running exchanges have ``grace`` to finish by themselves;
     what still runs is told that its client is gone (``http.disconnect``) and has ``disconnect`` seconds; what still
     runs is cancelled and has ``cancel`` seconds; what is left is cut off. A stage that nothing is left for takes no
-    time. ``streams_have_grace``: without it, a response that has begun and not ended is told at once, as WebSockets are
-    in any case. At the end, the lifespan's shutdown has ``lifespan`` seconds. Raises ``TypeError`` or ``ValueError`` for what is no such time.
+    time. ``streams_have_grace``: without it, a response that has begun and not ended is told at once, as
+    WebSockets are in any case. At the end, the lifespan's shutdown has ``lifespan`` seconds. Raises ``TypeError`` or
+    ``ValueError`` for what is no such time.
     """
 
     grace: float = 1.0
