@@ -11,18 +11,29 @@ namespace {
 constexpr std::size_t kSpareBuffersMax = 64;
 constexpr std::size_t kSpareBytesMax = 16 * 1024;
 
+// And a few for large messages, whose memory the system would otherwise take back and clear for each of them.
+constexpr std::size_t kLargeBuffersMax = 8;
+constexpr std::size_t kLargeBytesMax = 1024 * 1024;
+
+// Of what a frame says it will bring, this much is made room for at once: growing means copying. What isn't
+// written to is no memory yet, should the peer not keep its word.
+constexpr uint64_t kReserveMax = 1024 * 1024;
+
 }  // namespace
 
-Buffer MessagePool::acquire() {
-  if (spare_.empty()) return {};
-  Buffer buffer = std::move(spare_.back());
-  spare_.pop_back();
+Buffer MessagePool::acquire(std::size_t size) {
+  std::vector<Buffer>& spare = size > kSpareBytesMax && !large_.empty() ? large_ : spare_;
+  if (spare.empty()) return {};
+  Buffer buffer = std::move(spare.back());
+  spare.pop_back();
   return buffer;
 }
 
 void MessagePool::release(Buffer&& buffer) {
-  buffer.recycle(kSpareBytesMax);
-  if (buffer.capacity() > 0 && spare_.size() < kSpareBuffersMax) {
+  buffer.recycle(kLargeBytesMax);
+  if (buffer.capacity() > kSpareBytesMax && large_.size() < kLargeBuffersMax) {
+    large_.push_back(std::move(buffer));
+  } else if (buffer.capacity() > 0 && buffer.capacity() <= kSpareBytesMax && spare_.size() < kSpareBuffersMax) {
     spare_.push_back(std::move(buffer));
   } else {
     const Buffer freed = std::move(buffer);
@@ -74,13 +85,16 @@ Result<MessageReader::Event, Fault> MessageReader::begin_data() {
     type_ = head.opcode == Opcode::Text ? MessageType::Text : MessageType::Binary;
     is_in_message_ = true;
     is_compressed_ = head.is_compressed;
-    if (message_.capacity() == 0) message_ = pool_.acquire();
+    if (message_.capacity() == 0) {
+      message_ = pool_.acquire(static_cast<std::size_t>(std::min<uint64_t>(head.length, kReserveMax)));
+    }
   }
   const std::size_t frame_max = limits_.websocket_frame_bytes_max;
   if (frame_max != 0 && head.length > frame_max) return Fault::FrameTooLong;
   // Known before the first byte of it comes. What is compressed is measured as it is inflated.
   if (is_compressed_) return Event::None;
   if (head.length > limits_.websocket_message_bytes_max - message_.size()) return Fault::MessageTooLong;
+  message_.reserve(static_cast<std::size_t>(std::min(head.length, kReserveMax)));
   return Event::None;
 }
 

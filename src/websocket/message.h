@@ -33,11 +33,13 @@ struct Message {
 /// connection keeps none.
 class MessagePool {
  public:
-  Buffer acquire();
+  /// `size`: what is to come into it, as far as that is known.
+  Buffer acquire(std::size_t size = 0);
   void release(Buffer&& buffer);
 
  private:
   std::vector<Buffer> spare_;
+  std::vector<Buffer> large_;
 };
 
 class MessageReader {

@@ -35,7 +35,7 @@ ERRORS_MAX = 100
 
 TRAILERS = "http.response.trailers"
 
-NO_WEBSOCKETS = "WebSocket: issue 6"
+NO_WEBSOCKETS = "WebSocket: its client is another one, and not swapped"
 
 
 def keep_trailers(connection: type[HTTP11Connection]) -> None:
