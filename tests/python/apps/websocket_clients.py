@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,7 +110,12 @@ def with_aiohttp(
                 talk.code, talk.reason = closed.data, closed.extra or ""
         return talk
 
-    return asyncio.run(run())
+    # Over TLS it leaves its transport to the garbage collector, where the loop ends before the farewells are over.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        talk = asyncio.run(run())
+        gc.collect()
+    return talk
 
 
 def with_httpx_ws(
