@@ -1,6 +1,6 @@
 """The Autobahn test suite, its fuzzing client, against both faces of a live Outrider.
 
-    ./dev autobahn [python] [cpp] [--cases 1.*,2.*] [--report FILE]
+    ./dev autobahn [python] [cpp] [--short | --cases 1.*,2.*] [--report FILE]
 
 The suite is a program for Python 2.7, installed from PyPI into build/conformance by the interpreter that is found: on
 the PATH, or among pyenv's. Its full reports, with every byte that was exchanged, go to build/conformance/reports; the
@@ -33,6 +33,13 @@ REQUIREMENT = "autobahntestsuite==0.8.2"
 # The suite opens its packages' namespaces by .pth files, which only a folder for sites has read.
 WSTEST = "import site, sys; site.addsitedir(sys.argv.pop(1)); from autobahntestsuite.wstest import run; run()"
 
+# --short: of compression's cases the first ten of each eighteen, which leaves the largest messages out.
+SHORT = [
+    *(f"{group}.*" for group in (1, 2, 3, 4, 5, 6, 7, 9, 10)),
+    *(f"12.{group}.{case}" for group in range(1, 6) for case in range(1, 11)),
+    *(f"13.{group}.{case}" for group in range(1, 8) for case in range(1, 11)),
+]
+
 # How long the whole of it may take: compression's cases are slow in the suite's client.
 SECONDS_MAX = 3600
 
@@ -59,15 +66,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Autobahn's test suite against a live Outrider")
     parser.add_argument("faces", nargs="*", choices=("python", "cpp", []), help="both by default")
     parser.add_argument("--cases", default="*", help="such as 1.*,12.1.*")
+    parser.add_argument("--short", action="store_true", help="without compression's largest messages")
     parser.add_argument("--report", type=Path, help="where the summary goes; by default printed, of all cases kept")
     options = parser.parse_args()
+    cases = SHORT if options.short else options.cases.split(",")
     wstest = install_suite()
     outcomes: dict[str, dict[str, dict[str, Any]]] = {}
     seconds: dict[str, float] = {}
     for face in options.faces or ("python", "cpp"):
         began = time.monotonic()
         with echo_server(face) as url:
-            outcomes[face] = run_suite(wstest, face, url, options.cases.split(","))
+            outcomes[face] = run_suite(wstest, face, url, cases)
         seconds[face] = time.monotonic() - began
     text = summary(outcomes, seconds)
     report = options.report or (HERE / "AUTOBAHN.md" if options.cases == "*" and not options.faces else None)

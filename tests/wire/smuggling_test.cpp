@@ -54,7 +54,8 @@ std::vector<Fragments> cuts(const std::string& bytes) {
   return both;
 }
 
-void expect_refused(const std::string& sent, Fault fault, const std::string& answered_before = "") {
+/// It is answered, and nothing is read behind it.
+void expect_last(const std::string& sent, const std::string& answered) {
   INFO(sent);
   const std::string bytes = sent + kCanary;
   for (const Fragments& fragments : cuts(bytes)) {
@@ -62,11 +63,15 @@ void expect_refused(const std::string& sent, Fault fault, const std::string& ans
     MemoryClient& client = server.connect_memory();
     for (const std::string_view fragment : fragments) client.send(fragment);
     server.settle();
-    CHECK(client.received() == answered_before + answer_to(fault));
+    CHECK(client.received() == answered);
     CHECK(client.is_ended());
     CHECK(!client.was_reset());
     CHECK(!server.has_seen_canary());
   }
+}
+
+void expect_refused(const std::string& sent, Fault fault, const std::string& answered_before = "") {
+  expect_last(sent, answered_before + answer_to(fault));
 }
 
 /// `answered` is all that comes before the canary's answer.
@@ -81,22 +86,6 @@ void expect_accepted(const std::string& sent, const std::string& answered, std::
     CHECK(client.received() == answered + told("GET /about?canary 1.1 "));
     CHECK(!client.is_ended());
     CHECK(server.application().count() == requests + 1);
-  }
-}
-
-/// It is answered, and nothing is read behind it.
-void expect_last(const std::string& sent, const std::string& answered) {
-  INFO(sent);
-  const std::string bytes = sent + kCanary;
-  for (const Fragments& fragments : cuts(bytes)) {
-    Attacked server;
-    MemoryClient& client = server.connect_memory();
-    for (const std::string_view fragment : fragments) client.send(fragment);
-    server.settle();
-    CHECK(client.received() == answered);
-    CHECK(client.is_ended());
-    CHECK(!client.was_reset());
-    CHECK(!server.has_seen_canary());
   }
 }
 
