@@ -92,8 +92,9 @@ bool AsgiApplication::start(PyObject* receive, PyObject* scope) {
   PyRef coroutine =
       PyRef::steal(PyObject_Vectorcall(app_.get(), arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   if (!coroutine) return false;
-  if (!PyCoro_CheckExact(coroutine.get()) && PyObject_HasAttrString(coroutine.get(), "send") == 0) {
-    // Some other awaitable, a Future for example: a Task takes coroutines only.
+  if (!PyCoro_CheckExact(coroutine.get())) {
+    // Some other awaitable, and a Task takes coroutines only. Its attributes don't say what it is: an endpoint of
+    // Starlette's, which is awaited, has a `send`, ASGI's.
     coroutine = PyRef::steal(PyObject_CallOneArg(as_coroutine_.get(), coroutine.get()));
     if (!coroutine) return false;
   }

@@ -13,7 +13,7 @@ import inspect
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -206,6 +206,21 @@ def test_the_application_may_be_an_object_with_a_call(serve: Serve) -> None:
 
     with serve(Application()) as server:
         assert get(server) == (200, b"called")
+
+
+def test_the_application_may_be_a_class_whose_objects_are_awaited(serve: Serve) -> None:
+    # As Starlette's endpoints are. The attributes are those of a coroutine, and something else.
+    class Endpoint:
+        def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+            self.scope, self.receive, self.send = scope, receive, send
+            self.throw = self.close = None
+
+        def __await__(self) -> Generator[Any, None, None]:
+            assert asyncio.current_task() in asyncio.all_tasks()
+            return Exchange(self.scope, self.receive, self.send).answer(b"awaited").__await__()
+
+    with serve(Endpoint) as server:
+        assert get(server) == (200, b"awaited")
 
 
 # Time limits and cancellation
