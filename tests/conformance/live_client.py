@@ -6,6 +6,7 @@ What the in-process client has by calling the application itself is made from wh
 
 - a request returns when the application's task has ended, background tasks included;
 - an exception that the application let out is in ``Server.errors``, and raised where the in-process client raises it;
+- a WebSocket's frames are the websockets package's: live_websocket.py;
 - ``base_url`` and the Host field stay what the test asked for; only the connection leads elsewhere;
 - what an application says for debugging (the template of a response) comes by ``on_debug``, trailers come by h11;
 - ``root_path`` is taken off the path on the way, as the proxy does that the server's option is for.
@@ -23,9 +24,9 @@ from typing import Any, Self
 
 import h11
 import outrider
-import pytest
 from httpcore2._sync.http11 import HTTP11Connection
-from starlette.testclient import TestClient, httpx
+from live_websocket import LiveWebSocket
+from starlette.testclient import TestClient, _Upgrade, httpx
 
 # For all that can hang. The limit of a test is higher, so that this one names what was waited for.
 SECONDS_MAX = 15.0
@@ -34,8 +35,6 @@ SECONDS_MAX = 15.0
 ERRORS_MAX = 100
 
 TRAILERS = "http.response.trailers"
-
-NO_WEBSOCKETS = "WebSocket: its client is another one, and not swapped"
 
 
 def keep_trailers(connection: type[HTTP11Connection]) -> None:
@@ -67,6 +66,7 @@ class LiveServer:
         self.server.start()
         self._root_path = root_path.encode()
         self._errors_told = 0
+        self.websocket_tasks: set[asyncio.Task[Any]] = set()  # of WebSockets that are open, which settle() lets be
         self._transport = httpx.HTTPTransport(verify=False, trust_env=False)
         LiveServer.running.append(self)
 
@@ -78,30 +78,35 @@ class LiveServer:
         """The state that the lifespan has made; a server shows it to its application alone."""
         return self.server._service._lifespan.state
 
-    def send(self, request: httpx.Request) -> httpx.Response:
+    def count(self) -> None:
         LiveServer.exchanges += 1
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        self.count()
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), SECONDS_MAX)
         # h11 sends no white space around a value, and no recipient lets it through (RFC 9110 §5.5).
         headers = [(name, value.strip(b" \t")) for name, value in request.headers.raw]
         return self._transport.handle_request(
             httpx.Request(
                 request.method,
-                self._url(request.url),
+                self.url(request.url),
                 headers=headers,
                 stream=request.stream,
                 extensions={**request.extensions, "timeout": timeouts},
             )
         )
 
-    def _url(self, url: httpx.URL) -> httpx.URL:
+    def url(self, url: httpx.URL) -> httpx.URL:
+        """Where a request for ``url`` is sent."""
         target = url.raw_path
         if target.startswith(self._root_path + b"/"):
             target = target.removeprefix(self._root_path)
         return url.copy_with(scheme="http", host="127.0.0.1", port=self.server.port, raw_path=target)
 
     def settle(self) -> BaseException | None:
-        """Waits until no task of the application is running; returns the first exception that it let out since the
-        last time. Raises ``AssertionError`` when the server has sent something behind the end of a response."""
+        """Waits until no task of the application is running, but for those of open WebSockets; returns the first
+        exception that it let out since the last time. Raises ``AssertionError`` when the server has sent something
+        behind the end of a response."""
         self.server.run_coroutine(self._end_of_tasks(), SECONDS_MAX)
         self._check_connections()
         errors = self.server.errors
@@ -109,10 +114,18 @@ class LiveServer:
         new, self._errors_told = errors[self._errors_told :], len(errors)
         return new[0] if new else None
 
+    def running_tasks(self) -> set[asyncio.Task[Any]]:
+        """Those of the application, background tasks included."""
+
+        async def running() -> set[asyncio.Task[Any]]:
+            return {task for task in self.server._engine.tasks if not task.done()}
+
+        return self.server.run_coroutine(running(), SECONDS_MAX)
+
     async def _end_of_tasks(self) -> None:
         # quiesce() would do, but it closes the connections, which are to be used again.
         tasks = self.server._engine.tasks
-        while running := {task for task in tasks if not task.done()}:
+        while running := {task for task in tasks if not task.done()} - self.websocket_tasks:
             await asyncio.wait(running)
 
     def _check_connections(self) -> None:
@@ -169,6 +182,8 @@ class LiveTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         live = self._client.live()
+        if request.url.scheme in ("ws", "wss"):
+            raise _Upgrade(LiveWebSocket(live, request, SECONDS_MAX))
         try:
             response = live.send(request)
         except httpx.TransportError as error:
@@ -235,6 +250,3 @@ class LiveClient(TestClient):
     def stop(self) -> outrider.StopReport | None:
         live, self._live = self._live, None
         return live.stop() if live is not None and live in LiveServer.running else None
-
-    def websocket_connect(self, *arguments: Any, **options: Any) -> Any:
-        pytest.skip(NO_WEBSOCKETS)

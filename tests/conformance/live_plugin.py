@@ -7,12 +7,11 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import pytest
 import starlette.testclient
-from live_client import NO_WEBSOCKETS, LiveClient, LiveServer
+from live_client import LiveClient, LiveServer
 
 # Before any of the suite's modules is imported, each of which takes the class from here or from fastapi.testclient.
 starlette.testclient.TestClient = LiveClient
@@ -46,14 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if Path(code.co_filename).name == "_subprocess.py":  # FastAPI's run_in_subprocess(), in the function's place
             item.add_marker(pytest.mark.skip(reason=IN_ANOTHER_PROGRAM))
-        elif names(code, "websocket_connect"):
-            # Skipped half-way, by the client, it would leave open what its application closes, and the next test fail.
-            item.add_marker(pytest.mark.skip(reason=NO_WEBSOCKETS))
-
-
-def names(code: CodeType, name: str) -> bool:
-    """Whether a function, or one within it, has that name in it."""
-    return name in code.co_names or any(names(inner, name) for inner in code.co_consts if isinstance(inner, CodeType))
 
 
 @pytest.hookimpl(wrapper=True)
