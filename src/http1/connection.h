@@ -63,6 +63,7 @@ class Connection final : public http::ServedConnection,
   bool is_secured() const { return stream_->is_secured(); }
   Service& service() { return service_; }
   net::WriteQueue& queue() { return queue_; }
+  net::Stream& stream() { return *stream_; }
   /// The peer is a proxy that is believed what it says of a request's origin.
   bool trusts_peer() { return !service_.proxies.trusted.empty() && (trust_ == Trust::Yes || find_trust()); }
   void flush_soon();

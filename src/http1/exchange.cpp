@@ -23,6 +23,9 @@ constexpr std::size_t kCopyMax = 8 * 1024;
 // In a tunnel nothing goes before it, and what has an owner there may be one message for many connections.
 constexpr std::size_t kCopyInTunnelMax = 512;
 
+// What is to be copied and is so long is written at once: as a rule the kernel takes it all, and none is copied.
+constexpr std::size_t kWriteThroughMin = 64 * 1024;
+
 }  // namespace
 
 void Exchange::begin(Connection& connection) {
@@ -179,6 +182,8 @@ http::ResponseFault Exchange::write(http::Piece piece, http::More more) {
     if (is_owned && size > (is_tunnel() ? kCopyInTunnelMax : kCopyMax)) {
       queue.append_owned(piece.bytes, piece.owner, piece.release);
       piece.owner = nullptr;
+    } else if (size >= kWriteThroughMin) {
+      queue.append_through(connection_->stream(), piece.bytes);
     } else {
       queue.buffer().append(piece.bytes);
     }

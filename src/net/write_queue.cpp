@@ -2,6 +2,7 @@
 #include "net/write_queue.h"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <utility>
 
@@ -55,6 +56,17 @@ Buffer& WriteQueue::buffer() {
   Batch& batch = last();
   if (batch.buffer.capacity() == 0) batch.buffer = pool_.acquire();
   return batch.buffer;
+}
+
+void WriteQueue::append_through(Stream& stream, std::string_view bytes) {
+  if (is_in_flight() || !behind_.empty() || !waiting_.owned.empty()) return buffer().append(bytes);
+  std::array<std::string_view, 2> both{waiting_.buffer.view(), bytes};
+  const std::span<std::string_view> pieces(both);
+  const std::ptrdiff_t written = stream.try_write(waiting_.buffer.empty() ? pieces.last(1) : pieces);
+  const std::size_t taken = written < 0 ? 0 : static_cast<std::size_t>(written);
+  const std::size_t before = std::min(taken, waiting_.buffer.size());
+  waiting_.buffer.consume(before);
+  buffer().append(bytes.substr(taken - before));
 }
 
 void WriteQueue::append_owned(std::string_view bytes, void* owner, void (*release)(void*)) {

@@ -33,6 +33,9 @@ class WriteQueue {
 
   /// Where to append what is to be copied. Valid until the next call of another method.
   Buffer& buffer();
+  /// Appends bytes that are to be copied, and many: only those are that the stream doesn't take at once. What waits
+  /// goes before them. A broken stream is found by the next flush().
+  void append_through(Stream& stream, std::string_view bytes);
   /// Appends bytes that are kept by reference until they left; then release(owner) is called.
   void append_owned(std::string_view bytes, void* owner, void (*release)(void*));
 

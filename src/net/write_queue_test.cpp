@@ -117,6 +117,48 @@ TEST_CASE("copied and owned pieces leave in order, whatever the stream takes at 
   }
 }
 
+TEST_CASE("what goes through is copied as far as the stream doesn't take it, and keeps its place") {
+  for (std::size_t at_once = 0; at_once < 30; ++at_once) {
+    for (const bool is_behind_owned : {false, true}) {
+      CAPTURE(at_once);
+      CAPTURE(is_behind_owned);
+      BufferPool pool;
+      WriteQueue queue(pool);
+      SlowStream stream(at_once);
+      Owned owned("<owned>");
+      if (is_behind_owned) owned.append_to(queue);
+      const auto append = [&](std::string bytes) {
+        queue.append_through(stream, bytes);
+        bytes.assign(bytes.size(), '!');  // a later look at it shows
+      };
+      append("<first>");
+      queue.buffer().append("head");
+      append("<second>");
+      WriteQueue::Flush result = queue.flush(stream);
+      append("<third>");  // perhaps while the rest is on its way
+      for (int i = 0; i < 10 && (stream.holds() || queue.size() > 0); ++i) {
+        if (stream.holds()) {
+          stream.take_held();
+          queue.on_write_done();
+        }
+        result = queue.flush(stream);
+      }
+      CHECK(result == WriteQueue::Flush::Done);
+      CHECK(stream.written == std::string(is_behind_owned ? "<owned>" : "") + "<first>head<second><third>");
+    }
+  }
+}
+
+TEST_CASE("what goes through leaves at once when the stream takes it all") {
+  BufferPool pool;
+  WriteQueue queue(pool);
+  SlowStream stream(100);
+  queue.buffer().append("head");
+  queue.append_through(stream, "<bytes>");
+  CHECK(stream.written == "head<bytes>");
+  CHECK(queue.size() == 0);
+}
+
 TEST_CASE("more pieces than one call takes leave in several") {
   BufferPool pool;
   WriteQueue queue(pool);
@@ -152,6 +194,15 @@ TEST_CASE("a broken stream is told, and what is left is released with the queue"
   }
   CHECK(waiting.released == 1);
   CHECK(flying.released == 1);
+}
+
+TEST_CASE("what goes through a broken stream is found out by the next flush") {
+  BufferPool pool;
+  WriteQueue queue(pool);
+  SlowStream stream(100);
+  stream.is_broken = true;
+  queue.append_through(stream, "lost");
+  CHECK(queue.flush(stream) == WriteQueue::Flush::Broken);
 }
 
 TEST_CASE("a queue that dies releases what is on its way") {
