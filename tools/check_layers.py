@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOCOLS = {"http1", "http2", "websocket"}
-JOINING = {"connection", "exchange", "service", "core"}
+JOINING = {"connection", "exchange", "service", "core", "sender"}
 BELOW: dict[str, set[str]] = {
     "base": set(),
     "loop": {"base"},

@@ -32,7 +32,7 @@ Engine::Engine(loop::Loop& loop, const Limits& limits, http::Application& applic
                std::shared_ptr<Admission> admission)
     : loop_(loop),
       service_(loop, limits, *this),
-      websockets_{loop, service_.deadlines, service_.limits},
+      websockets_(loop, service_.deadlines, service_.limits),
       application_(&application),
       admission_(std::move(admission)),
       destroy_closed_([](void* self) { static_cast<Engine*>(self)->destroy_closed(); }, this),

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "websocket/core.h"
 
-#include <algorithm>
-#include <array>
-#include <cstring>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/check.h"
 #include "loop/host_lock.h"
-#include "websocket/shared_message.h"
 
 namespace outrider::websocket {
 namespace {
 
 using http::More;
 
-// Payloads up to this size are put behind their head before both are written in one go.
-constexpr std::size_t kJoinMax = 1024;
-
-// From here on compressing and inflating take long enough to let the program's other threads go on meanwhile.
-constexpr std::size_t kLongCompression = 16 * 1024;
+// From here on inflating takes long enough to let the program's other threads go on meanwhile.
 constexpr std::size_t kLongInflation = 4 * 1024;
 
 bool is_own_field(std::string_view name) {
@@ -39,7 +31,8 @@ Core::Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler&
       service_(&exchange.connection().websockets()),
       handler_(&handler),
       step_([](void* self) { static_cast<Core*>(self)->step(); }, this),
-      reader_(service_->limits, service_->messages) {
+      reader_(service_->limits, service_->messages),
+      sender_(exchange, *service_) {
   exchange.begin_tunnel("websocket", *this);
   const http::ResponseFault fault = exchange.add_field("sec-websocket-accept", accept_value(handshake.key));
   OUTRIDER_CHECK(fault == http::ResponseFault::None);
@@ -47,6 +40,7 @@ Core::Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler&
   if (!agreement) return;
   compression_ = std::make_unique<Compression>(service_->deflate, service_->contexts, *agreement);
   reader_.allow_compression(*compression_);
+  sender_.allow_compression(*compression_);
   exchange.add_field("sec-websocket-extensions", agreement->field);
 }
 
@@ -210,7 +204,7 @@ bool Core::has_room() const {
 void Core::pop_message() {
   Buffer payload = queue_.pop();
   if (state_ == State::Closed) return;
-  service_->messages.release(std::move(payload));
+  service_->release(std::move(payload));
   if (!reads_ && has_room()) service_->loop.defer_step(step_);
 }
 
@@ -256,82 +250,15 @@ void Core::end_input() {
 // --- sending -------------------------------------------------------------------------------------------------------
 
 void Core::send(MessageType type, http::Piece payload) {
-  if (state_ != State::Open) {
-    if (payload.owner != nullptr) payload.release(payload.owner);
-    return;
-  }
-  const Opcode opcode = type == MessageType::Text ? Opcode::Text : Opcode::Binary;
-  if (compression_ != nullptr && compression_->is_worth(payload.bytes.size()))
-    return send_compressed(opcode, payload);
-  send_frame(opcode, payload);
+  if (state_ == State::Open) return sender_.send(type, payload);
+  if (payload.owner != nullptr) payload.release(payload.owner);
 }
 
 void Core::send(const SharedMessage& message) {
-  if (state_ != State::Open) return;
-  if (compression_ == nullptr || !compression_->is_worth(message.payload().size())) {
-    exchange_->write(message.frame(), More::Yes);
-    return;
-  }
-  if (message.compressed_bits() == 0) {
-    const int bits = service_->deflate.server_max_window_bits;
-    Buffer compressed = service_->messages.acquire();
-    {
-      const loop::Unlocked unlocked(service_->loop, message.payload().size() >= kLongCompression);
-      service_->contexts.deflater(service_->deflate, bits).compress(message.payload(), compressed);
-    }
-    message.set_compressed(compressed.view(), bits);
-    service_->messages.release(std::move(compressed));
-  }
-  if (message.compressed_bits() > compression_->server_window_bits()) {
-    return send_compressed(message.opcode(), {message.payload(), nullptr, nullptr});  // a window too large for it
-  }
-  compression_->on_foreign_message();
-  exchange_->write(message.compressed_frame(), More::Yes);
+  if (state_ == State::Open) sender_.send(message);
 }
 
-void Core::send_compressed(Opcode opcode, http::Piece payload) {
-  Buffer compressed = service_->messages.acquire();
-  compress(payload.bytes, compressed);
-  if (payload.owner != nullptr) payload.release(payload.owner);
-  std::array<char, kHeadBytesMax> head;
-  const std::size_t size = write_frame_head(head.data(), opcode, true, compressed.size());
-  exchange_->write({{head.data(), size}, nullptr, nullptr}, More::Yes);
-  exchange_->write({compressed.view(), nullptr, nullptr}, More::Yes);
-  service_->messages.release(std::move(compressed));
-}
-
-void Core::compress(std::string_view payload, Buffer& to) {
-  if (payload.size() < kLongCompression) return compression_->compress(payload, to);
-  // Without the lock nothing of the application's may be read.
-  Buffer copy = service_->messages.acquire();
-  copy.append(payload);
-  {
-    const loop::Unlocked unlocked(service_->loop);
-    compression_->compress(copy.view(), to);
-  }
-  service_->messages.release(std::move(copy));
-}
-
-void Core::send_frame(Opcode opcode, http::Piece payload) {
-  std::array<char, kHeadBytesMax + kJoinMax> joined;
-  std::size_t size = write_frame_head(joined.data(), opcode, false, payload.bytes.size());
-  const bool is_small = payload.bytes.size() <= kJoinMax;
-  if (is_small && !payload.bytes.empty()) {
-    std::memcpy(joined.data() + size, payload.bytes.data(), payload.bytes.size());
-    size += payload.bytes.size();
-  }
-  exchange_->write({{joined.data(), size}, nullptr, nullptr}, More::Yes);
-  if (!is_small) {
-    exchange_->write(payload, More::Yes);
-  } else if (payload.owner != nullptr) {
-    payload.release(payload.owner);
-  }
-}
-
-void Core::send_control(Opcode opcode, std::string_view payload) {
-  OUTRIDER_CHECK(payload.size() <= kControlBytesMax);
-  send_frame(opcode, {payload, nullptr, nullptr});
-}
+void Core::send_control(Opcode opcode, std::string_view payload) { sender_.send_control(opcode, payload); }
 
 bool Core::is_writable() {
   waits_to_write_ = state_ == State::Open && !exchange_->is_writable();

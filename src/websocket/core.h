@@ -21,6 +21,7 @@
 #include "websocket/deflate.h"
 #include "websocket/message.h"
 #include "websocket/message_queue.h"
+#include "websocket/sender.h"
 #include "websocket/service.h"
 #include "websocket/session.h"
 
@@ -83,9 +84,6 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   void set_reading(bool reads);
   void end_input();
 
-  void send_frame(Opcode opcode, http::Piece payload);
-  void send_compressed(Opcode opcode, http::Piece payload);
-  void compress(std::string_view payload, Buffer& to);
   void send_control(Opcode opcode, std::string_view payload);
 
   void begin_closing(uint16_t code, std::string_view reason);
@@ -107,6 +105,7 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   loop::Deferred step_;
   std::unique_ptr<Compression> compression_;  // when agreed upon
   MessageReader reader_;
+  Sender sender_;  // not used once Closed
   MessageQueue queue_;
   Buffer raw_;  // what came behind a full queue
   Closure closure_;

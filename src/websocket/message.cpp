@@ -7,38 +7,11 @@
 namespace outrider::websocket {
 namespace {
 
-// What the pool keeps: enough for the messages of a busy pass, each of a few KiB.
-constexpr std::size_t kSpareBuffersMax = 64;
-constexpr std::size_t kSpareBytesMax = 16 * 1024;
-
-// And a few for large messages, whose memory the system would otherwise take back and clear for each of them.
-constexpr std::size_t kLargeBuffersMax = 8;
-constexpr std::size_t kLargeBytesMax = 1024 * 1024;
-
 // Of what a frame says it will bring, this much is made room for at once: growing means copying. What isn't
 // written to is no memory yet, should the peer not keep its word.
 constexpr uint64_t kReserveMax = 1024 * 1024;
 
 }  // namespace
-
-Buffer MessagePool::acquire(std::size_t size) {
-  std::vector<Buffer>& spare = size > kSpareBytesMax && !large_.empty() ? large_ : spare_;
-  if (spare.empty()) return {};
-  Buffer buffer = std::move(spare.back());
-  spare.pop_back();
-  return buffer;
-}
-
-void MessagePool::release(Buffer&& buffer) {
-  buffer.recycle(kLargeBytesMax);
-  if (buffer.capacity() > kSpareBytesMax && large_.size() < kLargeBuffersMax) {
-    large_.push_back(std::move(buffer));
-  } else if (buffer.capacity() > 0 && buffer.capacity() <= kSpareBytesMax && spare_.size() < kSpareBuffersMax) {
-    spare_.push_back(std::move(buffer));
-  } else {
-    const Buffer freed = std::move(buffer);
-  }
-}
 
 Result<MessageReader::Progress, Fault> MessageReader::feed(std::span<char> bytes) {
   std::size_t used = 0;

@@ -10,7 +10,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/buffer.h"
 #include "base/result.h"
@@ -18,6 +17,7 @@
 #include "websocket/deflate.h"
 #include "websocket/fault.h"
 #include "websocket/frame.h"
+#include "websocket/message_pool.h"
 #include "websocket/utf8.h"
 
 namespace outrider::websocket {
@@ -27,19 +27,6 @@ enum class MessageType : uint8_t { Text, Binary };
 struct Message {
   Buffer payload;
   MessageType type = MessageType::Text;
-};
-
-/// Memory that messages are put together in, so that one that is sent often costs no allocation and an idle
-/// connection keeps none.
-class MessagePool {
- public:
-  /// `size`: what is to come into it, as far as that is known.
-  Buffer acquire(std::size_t size = 0);
-  void release(Buffer&& buffer);
-
- private:
-  std::vector<Buffer> spare_;
-  std::vector<Buffer> large_;
 };
 
 class MessageReader {

@@ -141,18 +141,5 @@ TEST_CASE("a reader that discards messages goes on with control frames") {
   CHECK(progress.value().event == MessageReader::Event::Close);
 }
 
-TEST_CASE("the pool keeps the memory of small messages, and frees that of large ones") {
-  MessagePool pool;
-  Buffer small;
-  small.append("x");
-  const char* memory = small.data();
-  pool.release(std::move(small));
-  CHECK(pool.acquire().data() == memory);
-  Buffer large;
-  large.append(std::string(100'000, 'x'));
-  pool.release(std::move(large));
-  CHECK(pool.acquire().capacity() == 0);
-}
-
 }  // namespace
 }  // namespace outrider::websocket
