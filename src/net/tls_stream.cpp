@@ -67,12 +67,13 @@ TlsStream::TlsStream(std::unique_ptr<Stream> below, TlsReception& reception)
   below_->set_handler(this);
 }
 
-// An orderly close says so (RFC 8446 §6.1), as long as that needs no waiting.
+// An orderly close says so (RFC 8446 §6.1), as long as that needs no waiting. One in the middle of a write isn't
+// orderly: the peer might take what came for all there is.
 TlsStream::~TlsStream() {
   if (was_destroyed_ != nullptr) *was_destroyed_ = true;
   reception_.deadlines_.clear(*this);
   below_->set_handler(nullptr);
-  if (state_ != State::Open || is_shut_ || resets_on_close_ || is_below_busy()) return;
+  if (state_ != State::Open || is_shut_ || resets_on_close_ || is_writing_ || is_below_busy()) return;
   ERR_clear_error();
   SSL_shutdown(ssl_.get());
   const std::string_view notice = reception_.sealed_.view();

@@ -190,6 +190,27 @@ TEST_CASE("the server may leave at every step, at once, by a reset, and with the
   });
 }
 
+TEST_CASE("a stream that is destroyed in the middle of a write doesn't say that its bytes have ended") {
+  for (const bool is_written : {true, false}) {
+    TlsTestServer server;
+    TlsTestConnection connection(server);
+    connection.turn();
+    const std::string much(3'000'000, 'x');
+    const std::string_view piece = much;
+    connection.stream->write({&piece, 1});
+    if (is_written) {
+      connection.turn();
+    } else {
+      server.loop.pass();  // the peer takes all, but others have their turn before the rest
+    }
+    CHECK((connection.stream->unwritten() == 0) == is_written);
+    connection.stream.reset();
+    connection.turn();
+    CHECK((connection.client.received().size() == much.size()) == is_written);
+    CHECK(connection.client.is_ended() == is_written);
+  }
+}
+
 TEST_CASE("a stream may be destroyed inside each of its callbacks") {
   for (int callback = 0; callback < 4; ++callback) {
     TlsTestServer server;
