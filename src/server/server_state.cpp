@@ -168,9 +168,9 @@ std::shared_ptr<ServerState> ServerState::start(Config config, std::unique_ptr<A
 ServerState::~ServerState() { forget_fork(*this); }
 
 void ServerState::make_threads() {
+  if (config_.tls) tls_ = std::make_unique<Tls>(*config_.tls, config_.limits);  // first: it takes nobody's place
   std::vector<std::vector<net::BoundSocket>> sockets = bind_sockets(config_);
   access_file_ = open_access_file(config_);
-  if (config_.tls) tls_ = std::make_unique<Tls>(*config_.tls, config_.limits);
   url_ = sockets[0][0].address().url(config_.tls ? "https" : "http");
   port_ = sockets[0][0].address().port();
   for (const net::BoundSocket& socket : sockets[0]) addresses_.push_back(socket.address().to_string());

@@ -94,10 +94,12 @@ TEST_CASE("a handler sees what the handshake came to, and an absolute https targ
   CHECK(plain.chromium_arguments().empty());
 }
 
-TEST_CASE("TLS that can't be had fails the start, and leaves the port free") {
+TEST_CASE("TLS that can't be had fails the start, and takes no place for that time") {
+  const Server other = serve(testing::hello_app());
   std::string message;
   try {
-    const Server server = serve(App(), {.tls = TlsConfig::files("/nowhere.pem")});
+    // Were the port asked for first, the error would be about that.
+    const Server server = serve(App(), {.port = other.port(), .tls = TlsConfig::files("/nowhere.pem")});
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::Tls);
     message = error.what();
