@@ -85,7 +85,8 @@ struct Limits {
   std::chrono::milliseconds websocket_ping_interval = std::chrono::seconds(20);
   /// For the peer to answer a ping; then the connection is closed, the application is told 1011. 0: no limit.
   std::chrono::milliseconds websocket_ping_timeout = std::chrono::seconds(20);
-  /// For the peer to answer a WebSocket's close frame; then the connection is closed without. 0: no limit.
+  /// For the peer to answer a WebSocket's close frame; then the connection is closed without. And for the application
+  /// to take the messages that came before the peer's own close frame; then that is answered without. 0: no limit.
   std::chrono::milliseconds websocket_close_timeout = std::chrono::seconds(10);
 };
 
