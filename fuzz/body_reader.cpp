@@ -145,9 +145,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
     fuzz::check_round_trip(text, cut);
     return 0;
   }
-  const fuzz::Outcome whole = fuzz::read(head, {text}, limits);
-  fuzz::check(fuzz::read(head, cut.of(text), limits) == whole, "fragments and the whole come to the same");
-  fuzz::check(fuzz::read(head, fuzz::single_bytes(text), limits) == whole, "bytes and the whole come to the same");
+  const fuzz::Outcome whole = fuzz::read_cut_anywhere(
+      text, cut, [&](const fuzz::Fragments& fragments) { return fuzz::read(head, fragments, limits); });
   if (limits.body_bytes_max != 0) {
     fuzz::check(whole.content.size() <= limits.body_bytes_max, "the limit of content holds");
   }

@@ -72,6 +72,15 @@ inline Fragments single_bytes(std::string_view bytes) {
   return fragments;
 }
 
+/// Reads the text whole, then cut, then byte by byte, which must come to the same; returns what it comes to.
+template <class Read>
+auto read_cut_anywhere(std::string_view text, const Cut& cut, Read read) {
+  const auto whole = read(Fragments{text});
+  check(read(cut.of(text)) == whole, "fragments and the whole come to the same");
+  check(read(single_bytes(text)) == whole, "bytes and the whole come to the same");
+  return whole;
+}
+
 inline bool is_field_text(std::string_view text) {
   return std::all_of(text.begin(), text.end(), ascii::is_field_byte);
 }

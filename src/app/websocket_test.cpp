@@ -50,6 +50,10 @@ std::string frames_after(Served& served, MemoryClient& client, std::string_view 
   return frames_in(client.received());
 }
 
+std::string closure_of(const WebSocket& socket) {
+  return std::to_string(socket.close_code()) + " " + std::string(socket.close_reason());
+}
+
 // --- routing -------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a WebSocket's handler answers the handshake, and echoes") {
@@ -371,7 +375,7 @@ TEST_CASE("close() waits for the peer's answer") {
   std::string seen;
   app.websocket("/", [&](WebSocket& socket) -> Task<void> {
     co_await socket.close(4000, "enough");
-    seen = std::to_string(socket.close_code()) + " " + std::string(socket.close_reason());
+    seen = closure_of(socket);
     co_await socket.close();  // nothing is left to be closed
   });
   Served served(app);
@@ -390,7 +394,7 @@ TEST_CASE("the peer's close is the end of receive(), with its code and reason") 
   app.websocket("/", [&](WebSocket& socket) -> Task<void> {
     while (co_await socket.receive()) {
     }
-    seen = std::to_string(socket.close_code()) + " " + std::string(socket.close_reason());
+    seen = closure_of(socket);
     CHECK(socket.is_closed());
     CHECK(socket.request().is_disconnected());
     CHECK_THROWS_AS(co_await socket.send_text("x"), Cancelled);

@@ -3,6 +3,8 @@
 
 // A server with a WebSocket that sends back what it is sent, and one client of it.
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +72,11 @@ struct EchoServer : Server {
     client->forget();
   }
   void say(std::string_view bytes) { exchange(*client, bytes); }
+  /// For what must not happen meanwhile.
+  void let_pass(std::chrono::milliseconds time) {
+    const auto later = loop().now_ms() + static_cast<uint64_t>(time.count());
+    REQUIRE(run_until([&] { return loop().now_ms() >= later; }));
+  }
   std::vector<ServerFrame> frames() const { return server_frames(client->received()); }
   /// All frames, as "1:hello 8:1000 ": opcodes with payloads, or codes of close frames. And "end" when that came.
   std::string heard() const {
