@@ -392,10 +392,10 @@ def test_a_start_that_fails_says_what_and_where(tmp_path: Path, certificate: tup
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
 def test_a_start_that_fails_takes_no_place(isolation: str) -> None:
-    with outrider.serve(show) as other:
+    refusal = pytest.raises(outrider.StartError, match=r"can't read the certificate '/nowhere.pem': No such file")
+    with outrider.serve(show) as other, refusal:
         # Were the port asked for first, the error would be about that.
-        with pytest.raises(outrider.StartError, match=r"can't read the certificate '/nowhere.pem': No such file"):
-            outrider.serve("test_tls:show", port=other.port, isolation=isolation, ssl_certfile="/nowhere.pem").start()
+        outrider.serve("test_tls:show", port=other.port, isolation=isolation, ssl_certfile="/nowhere.pem").start()
 
 
 # --- what is refused, by openssl s_client ----------------------------------------------------------------------------
