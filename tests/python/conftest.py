@@ -8,8 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import outrider
 import pytest
+from apps.probe import Ask, Exchange, Serve, Step, application, get
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that "apps.with_fastapi:app" can be imported
 
@@ -51,3 +54,30 @@ def loop(request: pytest.FixtureRequest) -> str:
     if request.param == "uvloop":
         pytest.importorskip("uvloop", reason="uvloop isn't installed for this Python")
     return str(request.param)
+
+
+@pytest.fixture
+def serve(loop: str) -> Serve:
+    """`serve(app)` is a server for the application on the loop of this run."""
+    return lambda app: outrider.serve(app, loop=loop)
+
+
+@pytest.fixture
+def ask(serve: Serve) -> Ask:
+    """`ask(step)` lets one request run the step, and returns what the step returned."""
+
+    def run(step: Step) -> Any:
+        results = []
+
+        async def observed(exchange: Exchange) -> None:
+            results.append(await step(exchange))
+            await exchange.answer()
+
+        with serve(application(observed)) as server:
+            status, _ = get(server)
+        for error in server.errors:
+            raise error
+        assert status == 200
+        return results[0]
+
+    return run

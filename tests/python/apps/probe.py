@@ -28,6 +28,9 @@ class Exchange:
 
 
 Step = Callable[[Exchange], Awaitable[Any]]
+# The fixtures `serve` and `ask`.
+Serve = Callable[[Any], outrider.Server]
+Ask = Callable[[Step], Any]
 
 
 def application(step: Step) -> Any:

@@ -26,6 +26,12 @@ class Talk:
     code: int | None = None  # of the server's close frame
     reason: str = ""
 
+    @classmethod
+    def begin(cls, socket: Any) -> Talk:
+        """Of a client that keeps the response to its handshake."""
+        assert socket.response is not None
+        return cls(socket.subprotocol, socket.response.headers.get("x-name"))
+
 
 def with_websockets(
     url: str,
@@ -37,12 +43,9 @@ def with_websockets(
     """Sends each message and waits for one; then waits for the server to close, or closes with 1000."""
     from websockets.exceptions import ConnectionClosed
     from websockets.sync.client import connect
-    from websockets.typing import Subprotocol
 
-    offered = [Subprotocol(name) for name in subprotocols] or None
-    with connect(url, subprotocols=offered, proxy=None, ssl=context) as socket:
-        assert socket.response is not None
-        talk = Talk(socket.subprotocol, socket.response.headers.get("x-name"))
+    with connect(url, **_options_of_websockets(subprotocols, context)) as socket:
+        talk = Talk.begin(socket)
         for message in messages:
             socket.send(message)
             talk.heard.append(socket.recv())
@@ -51,8 +54,7 @@ def with_websockets(
             try:
                 socket.recv()
             except ConnectionClosed as closed:
-                assert closed.rcvd is not None
-                talk.code, talk.reason = closed.rcvd.code, closed.rcvd.reason
+                _take_close(talk, closed)
     return talk
 
 
@@ -65,13 +67,10 @@ def with_websockets_asyncio(
 ) -> Talk:
     from websockets.asyncio.client import connect
     from websockets.exceptions import ConnectionClosed
-    from websockets.typing import Subprotocol
 
     async def run() -> Talk:
-        offered = [Subprotocol(name) for name in subprotocols] or None
-        async with connect(url, subprotocols=offered, proxy=None, ssl=context) as socket:
-            assert socket.response is not None
-            talk = Talk(socket.subprotocol, socket.response.headers.get("x-name"))
+        async with connect(url, **_options_of_websockets(subprotocols, context)) as socket:
+            talk = Talk.begin(socket)
             for message in messages:
                 await socket.send(message)
                 talk.heard.append(await socket.recv())
@@ -80,11 +79,20 @@ def with_websockets_asyncio(
                 try:
                     await socket.recv()
                 except ConnectionClosed as closed:
-                    assert closed.rcvd is not None
-                    talk.code, talk.reason = closed.rcvd.code, closed.rcvd.reason
+                    _take_close(talk, closed)
         return talk
 
     return asyncio.run(run())
+
+
+def _options_of_websockets(subprotocols: Sequence[str], context: ssl.SSLContext | None) -> dict[str, Any]:
+    return {"subprotocols": list(subprotocols) or None, "proxy": None, "ssl": context}
+
+
+def _take_close(talk: Talk, closed: Any) -> None:
+    """Of the library's ConnectionClosed."""
+    assert closed.rcvd is not None
+    talk.code, talk.reason = closed.rcvd.code, closed.rcvd.reason
 
 
 def with_aiohttp(
@@ -133,8 +141,7 @@ def with_httpx_ws(
         httpx.Client(trust_env=False, verify=context or True) as client,
         connect_ws(url.replace("ws", "http", 1), client, subprotocols=list(subprotocols) or None) as socket,
     ):
-        assert socket.response is not None
-        talk = Talk(socket.subprotocol, socket.response.headers.get("x-name"))
+        talk = Talk.begin(socket)
         for message in messages:
             (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))  # type: ignore[func-returns-value]
             event = socket.receive()
