@@ -87,22 +87,25 @@ void TlsContext::ask_for_client_certificates() {
   SSL_CTX* context = context_.get();
   const bool is_asked = config_.client_certificates != ClientCertificates::None;
   if (is_asked && config_.client_ca.empty()) {
-    throw Error(ErrorKind::Tls, "client certificates are asked for, but client_ca doesn't say whose are good");
+    throw Error(ErrorKind::Tls,
+                "client certificates are asked for, but TlsConfig::client_ca doesn't say whose are good");
   }
   if (!is_asked && !config_.client_ca.empty()) {
     throw Error(ErrorKind::Tls,
-                "client_ca is given, but client_certificates doesn't ask for any: choose Optional or "
+                "TlsConfig::client_ca is given, but client_certificates doesn't ask for any: choose Optional or "
                 "Required");
   }
   std::string rules = "outrider";
   if (is_asked) {
     const bool is_required = config_.client_certificates == ClientCertificates::Required;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
-    const std::string pem = read_pem(config_.client_ca, "the clients' authorities (client_ca)");
+    // As with the certificate and its key, words that both faces know: in Python the option is ssl_ca_certs.
+    const std::string what = "the clients' authorities";
+    const std::string pem = read_pem(config_.client_ca, what);
     X509_STORE* store = SSL_CTX_get_cert_store(context);
-    for (const X509Ptr& one : parse_certificates(pem, config_.client_ca, "client_ca")) {
+    for (const X509Ptr& one : parse_certificates(pem, config_.client_ca, what)) {
       check(X509_STORE_add_cert(store, one.get()) == 1 && SSL_CTX_add_client_CA(context, one.get()) == 1,
-            "client_ca " + describe_source(config_.client_ca) + " can't be used");
+            what + " " + describe_source(config_.client_ca) + " can't be used");
     }
     rules += (is_required ? " requires " : " asks ") + pem;
   }

@@ -287,6 +287,11 @@ TEST_CASE("what can't be used is refused, and the message says what, where and w
   config = throw_away_config();
   config.client_ca = authority().pem();
   CHECK(message_of(config).find("client_certificates doesn't ask for any") != std::string::npos);
+  config.client_certificates = ClientCertificates::Optional;
+  config.client_ca = "/nowhere.pem";
+  CHECK(message_of(config) == "can't read the clients' authorities '/nowhere.pem': No such file or directory");
+  config.client_ca = one.private_key;
+  CHECK(message_of(config).find("the clients' authorities: there is none in PEM form") == 0);
   CHECK_THROWS_AS(TlsConfig::throw_away({"a,IP:8.8.8.8"}), Error);
 }
 

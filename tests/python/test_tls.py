@@ -398,6 +398,24 @@ def test_a_start_that_fails_takes_no_place(isolation: str) -> None:
         outrider.serve("test_tls:show", port=other.port, isolation=isolation, ssl_certfile="/nowhere.pem").start()
 
 
+@pytest.mark.parametrize(
+    ("authorities", "message"),
+    [
+        ("/nowhere.pem", r"can't read the clients' authorities '/nowhere.pem': No such file"),
+        ("nothing.pem", r"the clients' authorities: there is none in PEM form .* in 'nothing.pem'"),
+        ("-----BEGIN CERTIFICATE-----\nx", "the clients' authorities given as PEM text can't be read"),
+    ],
+)
+def test_a_start_without_the_clients_authorities_has_words_of_this_face(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authorities: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nothing.pem").touch()
+    with pytest.raises(outrider.StartError, match=message) as failure:
+        outrider.serve(show, tls=True, ssl_cert_reqs=2, ssl_ca_certs=authorities).start()
+    assert "client_ca" not in str(failure.value)
+
+
 # --- what is refused, by openssl s_client ----------------------------------------------------------------------------
 
 
