@@ -116,6 +116,8 @@ class Wicked:
 
 
 class Play:
+    takes_websockets = False
+
     def __init__(self, data: bytes) -> None:
         self.source = Source(data)
         self.requests: list[Request] = []
@@ -360,7 +362,7 @@ class Play:
         elif choice < 16:
             self.kept.append(self.sends(request))
         elif choice < 20:
-            check_received(await request.receive())
+            self.is_told(request, await request.receive())
         elif choice < 23:
             self.spawn(self.source.one_of([self.receives, self.acts])(request))
         elif choice == 23:
@@ -386,7 +388,15 @@ class Play:
             in_a_thread(request)
 
     async def receives(self, request: Request) -> None:
-        check_received(await request.receive())
+        self.is_told(request, await request.receive())
+
+    def is_told(self, request: Request, message: Any) -> None:
+        if message["type"] == "http.request":
+            is_right = type(message["body"]) is bytes and type(message["more_body"]) is bool
+            holds(is_right, "a request's message has types")
+            holds(message["body"] or not message["more_body"], "an empty message says nothing")
+        else:
+            holds(message == {"type": "http.disconnect"}, "there are two messages")
 
     async def uses_what_is_kept(self) -> None:
         if not self.kept:
@@ -397,7 +407,7 @@ class Play:
         elif self.source.byte() % 2:
             self.sends(kept[0])
         else:
-            check_received(await kept[1])
+            self.is_told(kept[0], await kept[1])
 
     def spawn(self, coroutine: Any) -> None:
         self.tasks.append(LOOP.create_task(coroutine))
@@ -411,7 +421,8 @@ class Play:
 
     async def run(self) -> None:
         context = contextvars.copy_context()
-        world.begin(self.app, LOOP, context, self.on_exception, self.on_incomplete, as_coroutine, Disconnected, Refused)
+        arguments = (self.app, LOOP, context, self.on_exception, self.on_incomplete, as_coroutine)
+        world.begin(*arguments, Disconnected, Refused, self.takes_websockets)
         for _ in range(8):
             self.client_acts()
             await turns(self.source.byte() % 4)
@@ -472,14 +483,6 @@ def holds(condition: object, words: str) -> None:
         findings.append((words, traceback.format_stack()))
 
 
-def check_received(message: Any) -> None:
-    if message["type"] == "http.request":
-        holds(type(message["body"]) is bytes and type(message["more_body"]) is bool, "a request's message has types")
-        holds(message["body"] or not message["more_body"], "an empty message says nothing")
-    else:
-        holds(message == {"type": "http.disconnect"}, "there are two messages")
-
-
 def in_a_thread(request: Request) -> None:
     """What another thread may not do."""
     refused = []
@@ -527,51 +530,46 @@ asyncio.set_event_loop(LOOP)
 LOOP.set_exception_handler(on_loop_exception)
 findings: list[Any] = []
 sys.unraisablehook = lambda information: holds(False, repr(information))
-kinds: list[type] = []  # those of receive and send
 
 
-async def notice_kinds(scope: Any, receive: Any, send: Any) -> None:
-    kinds[:] = [type(receive), type(send)]
+class Player:
+    """Plays one kind of play after the other, and sees to it that nothing stays of them."""
+
+    def __init__(self, kind: type[Play]) -> None:
+        self._kind = kind
+        self._types: list[type] = []  # those of receive and send
+        first = kind(b"")  # learns the types; one more, so that what is made once has been made
+        first.app = self._notice_types  # type: ignore[method-assign]
+        LOOP.run_until_complete(first.run())
+        self._play(b"")
+        del first
+        gc.collect()
+        gc.freeze()
+        self._at_rest = self._alive()
+
+    def run(self, data: bytes) -> None:
+        """Plays the input; raises when something doesn't hold."""
+        self._play(data)
+        gc.collect()
+        assert not findings, findings
+        assert self._alive() == self._at_rest, f"{self._alive() - self._at_rest} receive() or send() stay alive"
+
+    def _play(self, data: bytes) -> None:
+        main = LOOP.create_task(self._kind(data).run())
+        while not main.done():
+            try:
+                LOOP.run_until_complete(main)
+            except (SystemExit, KeyboardInterrupt):
+                if main.done():
+                    raise
+        main.result()
+
+    async def _notice_types(self, scope: Any, receive: Any, send: Any) -> None:
+        self._types[:] = [type(receive), type(send)]
+
+    def _alive(self) -> int:
+        """How many objects of the bridge's there are: each refers to its type."""
+        return sum(map(sys.getrefcount, self._types))
 
 
-def alive() -> int:
-    """How many objects of the bridge's there are: each refers to its type."""
-    return sum(map(sys.getrefcount, kinds))
-
-
-def play(data: bytes) -> None:
-    main = LOOP.create_task(Play(data).run())
-    while not main.done():
-        try:
-            LOOP.run_until_complete(main)
-        except (SystemExit, KeyboardInterrupt):
-            if main.done():
-                raise
-    main.result()
-
-
-def run(data: bytes) -> None:
-    """Plays the input; raises when something doesn't hold."""
-    play(data)
-    gc.collect()
-    assert not findings, findings
-    assert alive() == AT_REST, f"{alive() - AT_REST} receive() or send() stay alive"
-
-
-def rest() -> int:
-    """Learns the types, and plays once, so that what is made once has been made."""
-    noticed = Play(b"")
-    noticed.app = notice_kinds  # type: ignore[method-assign, assignment]
-    LOOP.run_until_complete(noticed_run(noticed))
-    play(b"")
-    del noticed
-    gc.collect()
-    gc.freeze()
-    return alive()
-
-
-async def noticed_run(play: Play) -> None:
-    await play.run()
-
-
-AT_REST = rest()
+run = Player(Play).run

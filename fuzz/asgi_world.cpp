@@ -3,8 +3,9 @@
 // from tasks and from within its own messages, while its client sends, stops and goes. What leaves is a sequence of
 // responses, each as the application was promised that it would be; the interpreter and the bridge keep nothing.
 //
-// The play is asgi_messages.py, which reads it from the input; here is the world that it plays in. Objects of Python
-// are allocated with malloc(), so that the sanitizer sees what becomes of them.
+// The play reads it from the input: asgi_messages.py for requests, asgi_websocket.py for WebSockets, a program each
+// (OUTRIDER_FUZZ_PLAY). Here is the world that they play in. Objects of Python are allocated with malloc(), so that the
+// sanitizer sees what becomes of them.
 
 #include <Python.h>
 
@@ -39,6 +40,11 @@ Limits small_limits() {
   limits.write_buffer_bytes_max = 256;
   limits.head_timeout = limits.body_timeout = limits.keep_alive_timeout = limits.write_timeout =
       limits.linger_timeout = std::chrono::milliseconds(0);
+  limits.websocket_message_bytes_max = 4096;
+  limits.websocket_queue_max = 3;
+  limits.websocket_queue_bytes_max = 256;
+  limits.websocket_ping_interval = limits.websocket_ping_timeout = limits.websocket_close_timeout =
+      std::chrono::milliseconds(0);
   return limits;
 }
 
@@ -81,6 +87,7 @@ class World {
       : application_(options), engine_(shared_loop(), limits_, application_), client_(shared_loop()) {
     engine_.service().sends_date = false;
     engine_.service().set_server({});
+    engine_.websockets().deflate.message_bytes_min = 16;
     engine_.serve(client_.take_stream());
   }
 
@@ -137,11 +144,13 @@ std::unique_ptr<World> world;
 PyObject* begin(PyObject*, PyObject* arguments) {
   python::AsgiApplication::Options options{};
   options.on_debug = Py_None;
-  if (!PyArg_ParseTuple(arguments, "OOOOOOOO", &options.app, &options.loop, &options.context, &options.on_exception,
+  int takes_websockets = 0;
+  if (!PyArg_ParseTuple(arguments, "OOOOOOOOp", &options.app, &options.loop, &options.context, &options.on_exception,
                         &options.on_incomplete, &options.as_coroutine, &options.disconnected_error,
-                        &options.protocol_error)) {
+                        &options.protocol_error, &takes_websockets)) {
     return nullptr;
   }
+  options.takes_websockets = takes_websockets != 0;
   static python::HostLoop host(options.loop, shared_loop());
   check(world == nullptr, "there is one world at a time");
   world = std::make_unique<World>(options);
@@ -186,6 +195,12 @@ void drain(World& it) {
 
 PyObject* responses(PyObject*, PyObject* is_quiet) { return world->responses(is_quiet == Py_True); }
 
+// All that the client took.
+PyObject* received(PyObject*, PyObject*) {
+  const std::string_view bytes = world->client().received();
+  return PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
+}
+
 PyObject* exchanges(PyObject*, PyObject*) { return PyLong_FromSize_t(world ? world->engine().exchange_count() : 0); }
 
 PyMethodDef methods[] = {
@@ -198,6 +213,7 @@ PyMethodDef methods[] = {
     {"client_breaks", act<break_writing>, METH_NOARGS, nullptr},
     {"drain", act<drain>, METH_NOARGS, nullptr},
     {"responses", responses, METH_O, nullptr},
+    {"received", received, METH_NOARGS, nullptr},
     {"exchanges", exchanges, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -232,7 +248,7 @@ PyObject* load_play() {
   PyObject* path = PySys_GetObject("path");
   const PyRef folder = PyRef::steal(PyUnicode_DecodeFSDefault(OUTRIDER_FUZZ_FOLDER));
   check_python(path != nullptr && PyList_Append(path, folder.get()) == 0, "the play can be found");
-  const PyRef module = PyRef::steal(PyImport_ImportModule("asgi_messages"));
+  const PyRef module = PyRef::steal(PyImport_ImportModule(OUTRIDER_FUZZ_PLAY));
   PyObject* run = module ? PyObject_GetAttrString(module.get(), "run") : nullptr;
   check_python(run != nullptr, "the play can be loaded");
   return run;
