@@ -85,8 +85,8 @@ class Request:
 class Wicked:
     """Runs something of the play's wherever code of the application's can run while a message is read."""
 
-    def __init__(self, run: Callable[[], None]) -> None:
-        self._run = run
+    def __init__(self, run: Callable[[], None], word: str = "type") -> None:
+        self._run, self._word = run, word
 
     def __iter__(self) -> Iterator[Any]:
         self._run()
@@ -94,7 +94,7 @@ class Wicked:
         self._run()
 
     def __hash__(self) -> int:
-        return hash("type")
+        return hash(self._word)
 
     def __eq__(self, other: object) -> bool:
         self._run()

@@ -13,7 +13,7 @@ from typing import Any
 
 import world  # type: ignore[import-not-found]
 from asgi_choices import STATUSES, STATUSES_VALID
-from asgi_messages import Play, Player, Refused, Request, holds
+from asgi_messages import Play, Player, Refused, Request, Wicked, holds
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 FIN, COMPRESSED = 0x80, 0x40
@@ -41,6 +41,7 @@ CODES_VALID = 5
 REASONS: list[Any] = ["", "away", "\u2603" * 41, "x" * 124, "\ud800", b"x", 7]
 REASONS_VALID = 3
 SUBPROTOCOLS: list[Any] = [None, "one", "two", "three", "", "\ud800", b"one", 1]
+WORDS = ["type", "text", "bytes", "code", "reason", "subprotocol", "headers", "status", "body", "more_body"]
 # What no client may send: unmasked, of no opcode, with a bit of no extension, cut, not UTF-8, too long, a lone byte.
 MISTAKES: list[tuple[int, bytes]] = [
     (FIN | 3, b"x"),
@@ -259,14 +260,25 @@ class WebSocketPlay(Play):
         self.spoils(message, request)
         return message, ("body", content, choice % 2 == 1)
 
+    def spoils(self, message: dict[Any, Any], request: Request) -> None:
+        """A key that runs something when it is met in the search for another."""
+        if self.source.byte() % 8 == 0:
+            key = Wicked(lambda: self.acts_at_once(request), self.source.one_of(WORDS))
+            items = list(message.items())
+            message.clear()
+            message.update([(key, None), *items])
+
     def sends(self, request: Request) -> Any:
         """Sends a message; writes down that it was accepted."""
         assert isinstance(request, Socket)
         message, says = self.message(request)
+        steps = self.steps
         try:
             awaitable = request.send(message)
         except Refused:
+            # Unless it comes from a message that was sent as this one was read.
             is_clear = says is not None and says[0] in ("send", "close") and request.stage == "open"
+            is_clear = is_clear and steps == self.steps
             may_be = not is_clear or request.has_ended or not self.is_quiet
             holds(may_be, "a right message on an open WebSocket was refused")
             raise

@@ -4,8 +4,8 @@
 // responses, each as the application was promised that it would be; the interpreter and the bridge keep nothing.
 //
 // The play reads it from the input: asgi_messages.py for requests, asgi_websocket.py for WebSockets, a program each
-// (OUTRIDER_FUZZ_PLAY). Here is the world that they play in. Objects of Python are allocated with malloc(), so that the
-// sanitizer sees what becomes of them.
+// (OUTRIDER_FUZZ_PLAY). Here is the world that they play in. Objects of Python are allocated with malloc(), so that
+// the sanitizer sees what becomes of them.
 
 #include <Python.h>
 
