@@ -92,8 +92,8 @@ def test_a_descriptor_can_be_handed_over(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["no_such_module:app"], 3, "no module 'no_such_module'"),
-        (["main:nothing"], 3, "no attribute"),
+        (["no_such_module:app", "--port", "0"], 3, "no module 'no_such_module'"),
+        (["main:nothing", "--port", "0"], 3, "no attribute"),
         (["main:app", "--host", "no-such-host.invalid"], 3, "no-such-host.invalid"),
         (["main:app", "--port", "99999"], 2, "99999"),
         (["main:app", "--no-such-option"], 2, "unrecognized"),
