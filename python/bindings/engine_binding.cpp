@@ -304,6 +304,10 @@ class PyEngine {
     return list;
   }
 
+  void forget_records() {
+    if (engine_) engine_->log().forget();
+  }
+
   std::size_t connection_count() const { return engine_ ? engine_->connection_count() : 0; }
   std::size_t exchange_count() const { return engine_ ? engine_->exchange_count() : 0; }
   uint64_t exchanges_total() const { return engine_ ? engine_->exchanges_total() : 0; }
@@ -519,6 +523,7 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro("records", &PyEngine::records,
                    nb::sig("def records(self) -> list[tuple[str, str, int, float, str]]"),
                    "The last exchanges: (method, target, status, milliseconds, request id).")
+      .def("forget_records", &PyEngine::forget_records, "Those of exchanges that have ended.")
       .def_prop_ro("connection_count", &PyEngine::connection_count, "Open connections.")
       .def_prop_ro("exchange_count", &PyEngine::exchange_count, "Exchanges under way.")
       .def_prop_ro("exchanges_total", &PyEngine::exchanges_total, "Exchanges begun so far.")

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 # For an event loop that isn't blocked to come to what it is asked for.
 _LOOP_SECONDS = 0.5
+# For stages that have run out to be noticed.
+_STAGES_SECONDS = 1.0
 
 
 class Beside(ProcessHandle):
@@ -88,16 +90,22 @@ class Beside(ProcessHandle):
             self._calls.discard(future)
             future.cancel()
 
-    def quiesce(self, timeout: float = 5.0) -> None:
+    def quiesce(self, timeout: float = 5.0, *, policy: StopPolicy | None = None) -> None:
         """Waits until no exchange is running, nor a task behind one, and closes idle connections; then goes on.
 
         New connections wait meanwhile, so that nothing is lost: what a test does before it resets its database.
         A connection that hasn't had a request yet waits as well. Raises ``TimeoutError``, naming what is still running
-        after ``timeout`` seconds; the server goes on then as well. Calls of this, ``swap()`` and ``restart()`` take
-        turns. Otherwise as ``run_coroutine()``.
+        after ``timeout`` seconds; the server goes on then as well. With a ``policy`` what runs isn't only waited for:
+        it ends by the policy's stages, as in a stop, streams and WebSockets being told at once, and ``timeout`` is of
+        no account. Calls of this, ``swap()`` and ``restart()`` take turns. Otherwise as ``run_coroutine()``.
         """
+        check_policy(policy)
+        if policy is not None:
+            timeout = policy.grace + policy.disconnect + 2 * policy.cancel + _STAGES_SECONDS
         if self._child is not None:
-            self._ask("quiesce", patience=timeout + _LOOP_SECONDS, timeout=timeout)
+            self._ask("quiesce", patience=timeout + _LOOP_SECONDS, timeout=timeout, policy=policy)
+        elif policy is not None:
+            self._on_service(lambda service: service.end_exchanges(policy), timeout + _LOOP_SECONDS)
         else:
             self._on_service(lambda service: service.quiesce(timeout), timeout + _LOOP_SECONDS)
 

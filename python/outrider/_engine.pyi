@@ -119,6 +119,9 @@ class Engine:
         The last exchanges: (method, target, status, milliseconds, request id).
         """
 
+    def forget_records(self) -> None:
+        """Those of exchanges that have ended."""
+
     @property
     def connection_count(self) -> int:
         """Open connections."""

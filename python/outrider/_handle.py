@@ -10,6 +10,7 @@ import contextvars
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -98,6 +99,7 @@ class Handle:
         self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
         self._saved_signals: dict[int, Any] = {}
         self._signals_seen = 0
+        self._clients: weakref.WeakSet[Any] | None = None  # to be closed when it has stopped
 
     def request_stop(self, policy: StopPolicy | None = None) -> None:
         """Asks the server to stop, and returns at once. From any thread, and from signal handlers.

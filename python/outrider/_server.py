@@ -16,8 +16,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from outrider._beside import Beside
 from outrider._cancellation import outlast
+from outrider._clients import Clients
 from outrider._exceptions import LifespanError, ProcessError, StateError, StoppedEarly
 from outrider._handle import RequestRecord, Run
 from outrider._importer import load_app
@@ -31,7 +31,7 @@ from outrider._threads import in_thread
 from outrider._uvicorn import UvicornNames
 
 
-class Server(UvicornNames, Beside):
+class Server(UvicornNames, Clients):
     """A server over one application: ``start()`` it, know its ``url``, ``stop()`` it.
 
     ``with Server(config) as server:`` starts it beside the program, in a thread with an event loop of its own, and
@@ -343,6 +343,7 @@ class Server(UvicornNames, Beside):
             self._wait_over(run)
         if run.thread is not None and run.thread is not threading.current_thread():  # which it is in on_stop
             run.thread.join()
+        self._close_clients()
         return run.report or StopReport()
 
     def __enter__(self) -> Server:
@@ -443,6 +444,21 @@ class Server(UvicornNames, Beside):
                 return self._read_records()
             return self.call(self._read_records)
         return self._records
+
+    def forget(self) -> None:
+        """Empties ``errors`` and ``requests``: what comes from now on belongs to something else, the next test.
+
+        From any thread. It is what a test suite does between tests that share a server.
+        """
+        if self._state is State.READY and self._child is not None:
+            self._ask("forget")
+        elif self._state is State.READY and self._engine is not None:
+            if threading.current_thread() is self._loop_thread():
+                self._engine.forget_records()
+            else:
+                self.call(self._engine.forget_records)
+        self._records = []
+        self._errors.clear()
 
     def _read_records(self) -> list[RequestRecord]:
         assert self._engine is not None

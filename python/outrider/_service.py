@@ -182,6 +182,18 @@ class Service:
         self._engine.close()
         return report
 
+    async def end_exchanges(self, policy: StopPolicy) -> None:
+        """Ends what runs by the stages of ``policy``, requests and what is behind them; connections wait meanwhile."""
+        assert self._stop is not None
+        async with self._changing:
+            try:
+                self._engine.hold(lambda _is_quiet: None)
+                tasks, began = self._engine.tasks, time.perf_counter()
+                await self._end_exchanges(policy)
+                await _end_tasks(tasks, began, lambda: policy, self._stop)
+            finally:
+                self._engine.go_on()
+
     async def quiesce(self, timeout: float) -> None:
         """Waits until no exchange is running and no task of the application; connections wait meanwhile. Raises
         ``TimeoutError``, naming what is still running, and ``StateError`` when the server stops."""

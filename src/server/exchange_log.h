@@ -28,6 +28,7 @@ class ExchangeLog {
   /// How many entries are kept; 0 keeps none.
   void keep(std::size_t count);
   void add(const http::ExchangeRecord& record);
+  void forget() { added_ = 0; }
   /// The kept entries, oldest first.
   std::vector<Entry> entries() const;
 

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+"""For pytest-base-url, which pytest-playwright brings: the suite's live server is where the browser goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_outrider._suite import suite_app, suite_server
+
+
+@pytest.fixture(scope="session")
+def base_url(request: pytest.FixtureRequest) -> str | None:
+    """The URL of the suite's live server (``outrider_app``), unless ``--base-url`` names another one."""
+    given: str | None = request.getfixturevalue("base_url")  # pytest-base-url's own
+    if given or suite_app(request.config) is None:
+        return given
+    return suite_server(request).url

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""What the suite says of its application: on the command line, in the ini file, by markers.
+
+Imports nothing of the server, so that whether there is one is known without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from outrider.testing import LiveServer
+
+
+def suite_app(config: pytest.Config) -> str | None:
+    """The application that the command line names, or else the ini file."""
+    return config.getoption("--outrider-app") or config.getini("outrider_app") or None
+
+
+def suite_server(request: pytest.FixtureRequest) -> LiveServer:
+    """The live server over that application."""
+    server: LiveServer = request.getfixturevalue("_outrider_servers").shared()
+    return server
+
+
+def marked(node: Any) -> dict[str, Any]:
+    """The arguments of ``@pytest.mark.outrider``, those of the closest one first; the application is ``app``."""
+    merged: dict[str, Any] = {}
+    for mark in node.iter_markers("outrider"):
+        if len(mark.args) > 1:
+            raise pytest.UsageError(f"@pytest.mark.outrider takes one application, and has {mark.args!r}")
+        merged = {**({"app": mark.args[0]} if mark.args else {}), **mark.kwargs, **merged}
+    return merged
+
+
+def is_named(request: pytest.FixtureRequest) -> bool:
+    """Whether an application is named for a test."""
+    return bool(suite_app(request.config) or marked(request.node).get("app"))
