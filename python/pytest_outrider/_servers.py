@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from outrider import StateError
+from outrider import ProcessError, StateError
 from outrider._cli import make_parser
 from outrider.testing import LiveServer
 from outrider.testing._live import live_server, raise_errors
 
-from pytest_outrider._suite import marked, suite_app
+from pytest_outrider._suite import DJANGO, marked, suite_app
 
 _NOT_NAMED = (
     "no application is named: pass it, outrider_server(app), or name it for the whole suite: outrider_app = "
@@ -58,7 +58,7 @@ class Servers:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._watched: list[LiveServer] = []
-        self._shared: dict[str, LiveServer] = {}
+        self._shared: dict[str, Any] = {}  # what live_server gives, by application and options
 
     @contextlib.contextmanager
     def factory(self) -> Iterator[ServerFactory]:
@@ -70,34 +70,47 @@ class Servers:
 
     def make(self, app: Any, raise_server_exceptions: bool | None, options: dict[str, Any]) -> LiveServer:
         if app is None:
-            app = suite_app(self._config)
-            options = {**self._suite_options(), **options}
-        if app is None:
-            pytest.fail(_NOT_NAMED, pytrace=False)
+            app, options = self._suite(), {**self._suite_options(), **options}
         if raise_server_exceptions is None:
-            raise_server_exceptions = bool(self._config.getini("outrider_raise_server_exceptions"))
+            raise_server_exceptions = self._raises()
         return live_server(app, raise_server_exceptions=raise_server_exceptions, **options)
 
-    def shared(self, node: Any = None) -> LiveServer:
-        """The server of the application that is named for a test, or for the suite; started when first asked for."""
+    def shared(self, node: Any = None) -> Any:
+        """The server of the application that is named for a test, or for the suite; started when first asked for.
+
+        A ``LiveServer``; a ``DjangoLiveServer`` where the application is ``"django"``.
+        """
         chosen = marked(node) if node is not None else {}
-        app = chosen.pop("app", None)
+        app = chosen.pop("app", None) or self._suite()
         raises = chosen.pop("raise_server_exceptions", None)
-        if app is None:
-            app = suite_app(self._config)
-        if app is None:
-            pytest.fail(_NOT_NAMED, pytrace=False)
         options = {**self._suite_options(), **chosen}
         key = repr((app if isinstance(app, str) else id(app), sorted(options.items())))
-        server = self._shared.get(key)
-        if server is None or server.state != "ready":
-            server = self._shared[key] = self.make(app, raises, options)
-            self.watch(server)
-            server.start()
-        if raises is None:
-            raises = bool(self._config.getini("outrider_raise_server_exceptions"))
-        server.raise_server_exceptions = raises
-        return server
+        handle = self._shared.get(key)
+        if handle is None or handle.state != "ready":
+            handle = self._shared[key] = self._start_shared(app, raises, options)
+        if raises is not None:
+            _live(handle).raise_server_exceptions = raises
+        return handle
+
+    def _start_shared(self, app: Any, raises: bool | None, options: dict[str, Any]) -> Any:
+        if app == DJANGO:
+            from outrider.contrib.django import DjangoLiveServer
+
+            handle = DjangoLiveServer(self._config.getoption("liveserver", None) or "localhost", **options)
+            self.watch(handle.server)
+            return handle
+        server = self.make(app, raises, options)
+        self.watch(server)
+        return server.start()
+
+    def _suite(self) -> str:
+        app = suite_app(self._config)
+        if app is None:
+            pytest.fail(_NOT_NAMED, pytrace=False)
+        return app
+
+    def _raises(self) -> bool:
+        return bool(self._config.getini("outrider_raise_server_exceptions"))
 
     def _suite_options(self) -> dict[str, Any]:
         given = self._config.getini("outrider_options")
@@ -115,7 +128,7 @@ class Servers:
         self._watched = [one for one in self._watched if one not in servers]
 
     def stop_shared(self) -> None:
-        failures = [failure for server in self._shared.values() for failure in _stop(server)]
+        failures = [failure for handle in self._shared.values() for failure in _stop(handle)]
         self._shared.clear()
         raise_errors(failures)
 
@@ -142,10 +155,18 @@ class Servers:
             raise_errors(errors)
 
 
-def _stop(server: LiveServer) -> list[BaseException]:
+def _live(handle: Any) -> LiveServer:
+    """The server behind what ``live_server`` gives."""
+    server: LiveServer = handle if isinstance(handle, LiveServer) else handle.server
+    return server
+
+
+def _stop(handle: Any) -> list[BaseException]:
     """What went wrong in the shutdown of its application."""
+    server = _live(handle)
     try:
-        error = server.stop().lifespan_error
-    except StateError as failure:
+        handle.stop()
+        error = server.stop().lifespan_error  # of the stop before
+    except (StateError, ProcessError) as failure:
         return [failure]
     return [error] if error is not None and server.raise_server_exceptions else []

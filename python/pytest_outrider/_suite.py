@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from outrider.testing import LiveServer
 
 
+# The application that is the Django project of the suite's settings, with Django's ways with databases.
+DJANGO = "django"
+
+
 def suite_app(config: pytest.Config) -> str | None:
     """The application that the command line names, or else the ini file."""
     return config.getoption("--outrider-app") or config.getini("outrider_app") or None
@@ -38,3 +42,11 @@ def marked(node: Any) -> dict[str, Any]:
 def is_named(request: pytest.FixtureRequest) -> bool:
     """Whether an application is named for a test."""
     return bool(suite_app(request.config) or marked(request.node).get("app"))
+
+
+class NoSettings:
+    """For a server that isn't Django's, where pytest-django is: it changes settings around each test."""
+
+    def enable(self) -> None: ...
+
+    def disable(self) -> None: ...
