@@ -110,8 +110,8 @@ def live_server(request: pytest.FixtureRequest) -> LiveServer | Any:
 
     The application is named by ``@pytest.mark.outrider(app="package.module:name")``, ``--outrider-app`` or the ini
     option ``outrider_app``; ``"django"`` is the project of pytest-django's settings. The server is started when first
-    asked for, shared by all tests that ask for the same, and quiesced between them. Where none is named, and pytest-django is
-    there, this is its ``live_server``.
+    asked for, shared by all tests that ask for the same, and quiesced between them. Where none is named, and
+    pytest-django is there, this is its ``live_server``.
     """
     from pytest_outrider._suite import NoSettings, is_named
 
