@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from outrider import __version__
 from outrider._config import Config
@@ -52,10 +52,29 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("app", metavar="module:app", help="the ASGI application")
     parser.add_argument("--version", action="version", version=f"outrider {__version__}")
     parser.add_argument("--app-dir", default=".", help="folder that the application is imported from")
+    _add_options(parser)
+    return parser
+
+
+def parse_options(arguments: Sequence[str]) -> dict[str, Any]:
+    """The options among ``Config``'s that are given, in the spelling of the command line. Raises ``ValueError``."""
+    parser = _OptionsParser(usage="", add_help=False, allow_abbrev=False)
+    _add_options(parser)
+    parser.set_defaults(**{action.dest: argparse.SUPPRESS for action in parser._actions})
+    return vars(parser.parse_args(arguments))
+
+
+class _OptionsParser(argparse.ArgumentParser):
+    """One that raises instead of ending the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     for spec in dataclasses.fields(Config):
         if spec.name != "app" and spec.metadata.get("cli", True):
             _add_option(parser, spec)
-    return parser
 
 
 def _add_option(parser: argparse.ArgumentParser, spec: dataclasses.Field[Any]) -> None:
@@ -94,7 +113,7 @@ class _Collect(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest, ()), values))
 
 
 def _pair(wanted: str, text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import functools
 import importlib
 import ssl
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from outrider._beside import Beside
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import websockets.asyncio.client
     import websockets.sync.client
 
+# Options of a client that are its transport's.
+_TRANSPORT_OPTIONS = ("verify", "cert", "trust_env", "http1", "http2", "limits")
 # So are the names in a URL for a socket that has none.
 _UNIX_HOST = "localhost"
 
@@ -35,11 +37,13 @@ class Clients(Beside):
 
         ``options`` are ``httpx.Client``'s; its ``base_url``, ``verify`` and ``transport`` are set to fit the server
         unless given, and ``trust_env`` is False: no proxy of the environment stands between. It is closed when the
-        server has stopped, if not before. Raises ``ImportError`` without httpx, ``StateError`` before the server is
-        bound.
+        server has stopped or nobody holds it any more, if not before. Raises ``ImportError`` without httpx,
+        ``StateError`` before the server is bound.
         """
         package = _load("httpx", "client()")
-        made: httpx.Client = package.Client(**self._client_options(package, package.HTTPTransport, options))
+        options = self._client_options(package, package.HTTPTransport, options)
+        made: httpx.Client = package.Client(**options)
+        weakref.finalize(made, options["transport"].close).atexit = False  # else a socket's end would be a warning
         self._open_clients().add(made)
         return made
 
@@ -67,6 +71,20 @@ class Clients(Beside):
             source.response.raise_for_status()
             yield source.iter_sse()
 
+    @contextlib.asynccontextmanager
+    async def async_events(
+        self, path: str, *, method: str = "GET", **options: Any
+    ) -> AsyncIterator[AsyncIterator[httpx_sse.ServerSentEvent]]:
+        """As ``events()``, in a coroutine: ``async with server.async_events("/ticks") as events: ...``."""
+        package = _load("httpx_sse", "async_events()")
+        options.setdefault("timeout", None)
+        async with (
+            self.async_client() as client,
+            package.aconnect_sse(client, method, path, **options) as source,
+        ):
+            source.response.raise_for_status()
+            yield source.aiter_sse()
+
     def websocket(self, path: str = "/", **options: Any) -> websockets.sync.client.ClientConnection:
         """A WebSocket of websockets' blocking client: ``with server.websocket("/chat") as chat: chat.send("hello")``.
 
@@ -78,7 +96,7 @@ class Clients(Beside):
         if self.config.uds is not None:
             made = package.unix_connect(self.config.uds, **self._websocket_options(path, options))
         else:
-            made = package.connect(**self._websocket_options(path, options), proxy=None)
+            made = package.connect(**self._websocket_options(path, {"proxy": None, **options}))
         return made
 
     def async_websocket(self, path: str = "/", **options: Any) -> websockets.asyncio.client.connect:
@@ -88,16 +106,18 @@ class Clients(Beside):
         if self.config.uds is not None:
             made = package.unix_connect(self.config.uds, **self._websocket_options(path, options))
         else:
-            made = package.connect(**self._websocket_options(path, options), proxy=None)
+            made = package.connect(**self._websocket_options(path, {"proxy": None, **options}))
         return made
 
     def _client_options(self, package: Any, transport: Any, options: dict[str, Any]) -> dict[str, Any]:
-        verify = options.setdefault("verify", self._trusted(package))
-        if self.config.uds is not None:
-            options.setdefault("base_url", f"{self._scheme('http')}://{_UNIX_HOST}")
-            options.setdefault("transport", transport(verify=verify, uds=self.config.uds))
-        options.setdefault("base_url", self._url())
+        is_unix = self.config.uds is not None and bool(self._known())
+        options.setdefault("base_url", f"{self._scheme('http')}://{_UNIX_HOST}" if is_unix else self._url())
+        if "verify" not in options:
+            options["verify"] = self._trusted(package)
         options.setdefault("trust_env", False)
+        if options.get("transport") is None:
+            given = {name: options[name] for name in _TRANSPORT_OPTIONS if name in options}
+            options["transport"] = transport(**given, uds=self.config.uds)
         return options
 
     def _websocket_options(self, path: str, options: dict[str, Any]) -> dict[str, Any]:

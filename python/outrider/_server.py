@@ -382,6 +382,7 @@ class Server(UvicornNames, Clients):
         else:
             stopping = asyncio.ensure_future(in_thread(self.stop))
         await outlast(stopping, lambda: self.request_stop(StopPolicy.immediate()))
+        self._close_clients()
         self._tell_crash(error)
 
     async def _start_here(self) -> Server:
@@ -440,9 +441,7 @@ class Server(UvicornNames, Clients):
         if self._state is State.READY and self._child is not None:
             return [RequestRecord(*record) for record in self._ask("requests")]
         if self._state is State.READY and self._loop is not None:
-            if threading.current_thread() is self._loop_thread():
-                return self._read_records()
-            return self.call(self._read_records)
+            return self._read_records() if self._is_at_rest() else self.call(self._read_records)
         return self._records
 
     def forget(self) -> None:
@@ -453,10 +452,11 @@ class Server(UvicornNames, Clients):
         if self._state is State.READY and self._child is not None:
             self._ask("forget")
         elif self._state is State.READY and self._engine is not None:
-            if threading.current_thread() is self._loop_thread():
+            if self._is_at_rest():
                 self._engine.forget_records()
             else:
-                self.call(self._engine.forget_records)
+                with contextlib.suppress(StateError):  # it has stopped meanwhile
+                    self.call(self._engine.forget_records)
         self._records = []
         self._errors.clear()
 
@@ -471,6 +471,10 @@ class Server(UvicornNames, Clients):
     def _repr_html_(self) -> str:
         link = f' on <a href="{self._urls[0]}" target="_blank">{self._urls[0]}</a>' if self._urls else ""
         return f"<code>outrider.Server</code> {self._state.value}{link}"
+
+    def _is_at_rest(self) -> bool:
+        """The event loop does nothing else meanwhile: this is it, or it isn't being run."""
+        return threading.current_thread() is self._loop_thread() or not self._can_stop()
 
     def _can_stop(self) -> bool:
         """Whether somebody runs it: not when its caller's event loop has been left without stopping it."""

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from outrider.testing import LiveServer
-
     from pytest_outrider._servers import ServerFactory, Servers
 
     # What the plugin keeps for the session, once a fixture was used.
@@ -46,6 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "outrider(app=..., raise_server_exceptions=..., **options): the application, and outrider.Config's options, of "
         "the live_server of this test, class or module.",
     )
+    from pytest_outrider import _live_server
+
+    config.pluginmanager.register(_live_server, "outrider-live-server")
     if config.pluginmanager.hasplugin("base_url"):  # pytest-base-url's, which pytest-playwright brings
         from pytest_outrider import _base_url
 
@@ -63,6 +64,15 @@ def _outrider_servers(pytestconfig: pytest.Config, request: pytest.FixtureReques
     servers = request.session.stash[_SERVERS] = Servers(pytestconfig)
     yield servers
     servers.stop_shared()
+
+
+def __getattr__(name: str) -> Any:
+    """``pytest_outrider.ServerFactory``, for annotations; it comes with the server."""
+    if name != "ServerFactory":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pytest_outrider._servers import ServerFactory
+
+    return ServerFactory
 
 
 @pytest.fixture
@@ -104,47 +114,46 @@ def session_outrider_server(_outrider_servers: Servers) -> Iterator[ServerFactor
         yield factory
 
 
-@pytest.fixture
-def live_server(request: pytest.FixtureRequest) -> LiveServer | Any:
-    """The server of the suite's application: ``live_server.url``, ``live_server.client()``, ``live_server + "/path"``.
-
-    The application is named by ``@pytest.mark.outrider(app="package.module:name")``, ``--outrider-app`` or the ini
-    option ``outrider_app``; ``"django"`` is the project of pytest-django's settings. The server is started when first
-    asked for, shared by all tests that ask for the same, and quiesced between them. Where none is named, and
-    pytest-django is there, this is its ``live_server``.
-    """
-    from pytest_outrider._suite import NoSettings, is_named
-
-    if not is_named(request) and request.config.pluginmanager.hasplugin("django"):
-        return request.getfixturevalue("live_server")  # which is the one below this
-    servers: Servers = request.getfixturevalue("_outrider_servers")
-    server = servers.shared(request.node)
-    if not hasattr(server, "_live_server_modified_settings"):  # which pytest-django enables, whatever is served
-        server._live_server_modified_settings = NoSettings()
-    return server
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """A test whose set-up failed shows what its servers did, and leaves no request to the next one."""
+    __tracebackhide__ = True
+    try:
+        return (yield)
+    except BaseException as error:
+        _end_phase(item, "setup", error)
+        raise
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """A test ends when its servers have settled; what their applications let out is its affair."""
+    __tracebackhide__ = True
     try:
         result = yield
-    except Exception:
-        if servers := item.session.stash.get(_SERVERS, None):
-            servers.end_call(item)
+    except BaseException as error:
+        _end_phase(item, "call", error)
         raise
-    if servers := item.session.stash.get(_SERVERS, None):
-        servers.end_call(item, may_fail=True)
+    _end_phase(item, "call")
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Also a test whose set-up failed leaves no request to the next one."""
-    if servers := item.session.stash.get(_SERVERS, None):
-        servers.settle()
+    """So is what they let out while fixtures end."""
+    __tracebackhide__ = True
     try:
-        return (yield)
-    finally:
-        if servers := item.session.stash.get(_SERVERS, None):
-            servers.forget()
+        result = yield
+    except BaseException as error:
+        _end_phase(item, "teardown", error)
+        raise
+    _end_phase(item, "teardown")
+    return result
+
+
+def _end_phase(item: pytest.Item, phase: str, error: BaseException | None = None) -> None:
+    __tracebackhide__ = True
+    servers = item.session.stash.get(_SERVERS, None)
+    # Who interrupts the suite doesn't wait for its requests: the servers are about to stop.
+    if servers is not None and not isinstance(error, (KeyboardInterrupt, SystemExit, pytest.exit.Exception)):
+        servers.end_phase(item, phase, error)

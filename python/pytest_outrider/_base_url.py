@@ -8,6 +8,13 @@ import pytest
 from pytest_outrider._suite import suite_app, suite_server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _verify_url(request: pytest.FixtureRequest) -> None:
+    """pytest-base-url's own, which every test uses, and which would start the server for those that need none."""
+    if request.config.getoption("verify_base_url", False):
+        request.getfixturevalue("_verify_url")  # the one below this
+
+
 @pytest.fixture(scope="session")
 def base_url(request: pytest.FixtureRequest) -> str | None:
     """The URL of the suite's live server (``outrider_app``), unless ``--base-url`` names another one."""

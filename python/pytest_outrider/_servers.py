@@ -3,23 +3,24 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from outrider import ProcessError, StateError
-from outrider._cli import make_parser
-from outrider.testing import LiveServer
+from outrider._cli import parse_options
+from outrider.testing import LiveServer, Observed
 from outrider.testing._live import live_server, raise_errors
 
-from pytest_outrider._suite import DJANGO, marked, suite_app
+from pytest_outrider._suite import DJANGO, chosen_raises, marked, suite_app
 
 _NOT_NAMED = (
     "no application is named: pass it, outrider_server(app), or name it for the whole suite: outrider_app = "
     '"package.module:name" in pytest\'s ini options, --outrider-app, or @pytest.mark.outrider(app=...)'
 )
+# What has been told of a server of which nothing has been told.
+_NOTHING = Observed("", (), (), ())
 
 
 class ServerFactory:
@@ -37,18 +38,16 @@ class ServerFactory:
         the test; by default as the suite has it.
         """
         server = self._servers.make(app, raise_server_exceptions, options)
-        self.started.append(server)
-        self._servers.watch(server)
         if server.config.isolation != "none":
             server.start()
+        self.started.append(server)
+        self._servers.watch(server)
         return server
 
     def stop(self) -> None:
-        """All of them; raises what went wrong in the last application's shutdown."""
-        failures: list[BaseException] = []
-        for server in reversed(self.started):
-            failures += _stop(server)
-        self._servers.unwatch(self.started)
+        """All of them, the last one first; raises what their applications let out that no test was told yet."""
+        __tracebackhide__ = True
+        failures = [failure for server in reversed(self.started) for failure in self._servers.stop(server, server)]
         raise_errors(failures)
 
 
@@ -57,11 +56,14 @@ class Servers:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._watched: list[LiveServer] = []
+        self._options: dict[str, Any] | None = None  # of the suite, once asked for
+        self._watched: dict[LiveServer, Observed] = {}  # with what has been told of them
+        self._left: list[Observed] = []  # of those that have stopped in this phase
         self._shared: dict[str, Any] = {}  # what live_server gives, by application and options
 
     @contextlib.contextmanager
     def factory(self) -> Iterator[ServerFactory]:
+        __tracebackhide__ = True
         factory = ServerFactory(self)
         try:
             yield factory
@@ -82,26 +84,35 @@ class Servers:
         """
         chosen = marked(node) if node is not None else {}
         app = chosen.pop("app", None) or self._suite()
-        raises = chosen.pop("raise_server_exceptions", None)
+        chosen.pop("raise_server_exceptions", None)  # it is the test's, not the server's: end_phase()
         options = {**self._suite_options(), **chosen}
         key = repr((app if isinstance(app, str) else id(app), sorted(options.items())))
         handle = self._shared.get(key)
-        if handle is None or handle.state != "ready":
-            handle = self._shared[key] = self._start_shared(app, raises, options)
-        if raises is not None:
-            _live(handle).raise_server_exceptions = raises
+        if handle is not None and live(handle).state != "ready":  # a test has stopped it, or it has crashed
+            self.stop(live(handle), self._shared.pop(key))
+            handle = None
+        if handle is None:
+            handle = self._shared[key] = self._start_shared(app, options)
         return handle
 
-    def _start_shared(self, app: Any, raises: bool | None, options: dict[str, Any]) -> Any:
+    def _start_shared(self, app: Any, options: dict[str, Any]) -> Any:
         if app == DJANGO:
             from outrider.contrib.django import DjangoLiveServer
 
             handle = DjangoLiveServer(self._config.getoption("liveserver", None) or "localhost", **options)
+            handle.server.raise_server_exceptions = self._raises()
             self.watch(handle.server)
             return handle
-        server = self.make(app, raises, options)
+        server = self.make(app, None, options)
+        if server.config.isolation == "none":
+            pytest.fail(
+                "isolation='none' is for a server on a test's own event loop, and live_server is shared by tests: use "
+                "async with outrider_server(app, isolation='none')",
+                pytrace=False,
+            )
+        server.start()
         self.watch(server)
-        return server.start()
+        return server
 
     def _suite(self) -> str:
         app = suite_app(self._config)
@@ -110,63 +121,82 @@ class Servers:
         return app
 
     def _raises(self) -> bool:
-        return bool(self._config.getini("outrider_raise_server_exceptions"))
+        try:
+            return bool(self._config.getini("outrider_raise_server_exceptions"))
+        except ValueError as error:
+            pytest.fail(f"the ini option outrider_raise_server_exceptions is true or false: {error}", pytrace=False)
 
     def _suite_options(self) -> dict[str, Any]:
-        given = self._config.getini("outrider_options")
-        if not given:
-            return {}
-        parser = make_parser()
-        parser.set_defaults(**dict.fromkeys(vars(parser.parse_args(["x"])), argparse.SUPPRESS))
-        parser.exit_on_error = False
-        return {name: value for name, value in vars(parser.parse_args(["x", *given])).items() if name != "app"}
+        if self._options is None:
+            try:
+                self._options = parse_options(self._config.getini("outrider_options"))
+            except ValueError as error:
+                pytest.fail(f"the ini option outrider_options: {error}", pytrace=False)
+        return self._options
 
     def watch(self, server: LiveServer) -> None:
-        self._watched.append(server)
-
-    def unwatch(self, servers: list[LiveServer]) -> None:
-        self._watched = [one for one in self._watched if one not in servers]
+        self._watched[server] = _NOTHING
 
     def stop_shared(self) -> None:
-        failures = [failure for handle in self._shared.values() for failure in _stop(handle)]
+        __tracebackhide__ = True
+        failures = [failure for handle in self._shared.values() for failure in self.stop(live(handle), handle)]
         self._shared.clear()
         raise_errors(failures)
 
-    def settle(self) -> None:
-        """Ends the requests that still run, so that none gets into what comes now."""
-        for server in self._watched:
-            server.settle()
+    def stop(self, server: LiveServer, handle: Any) -> list[BaseException]:
+        """Stops what ``handle`` is, the server or Django's live server around it; what its application let out that no
+        test was told yet, its lifespan's shutdown included."""
+        told = self._watched.pop(server, _NOTHING)
+        was_ready = server.state == "ready"
+        try:
+            handle.stop()
+        except (StateError, ProcessError) as failure:
+            return [failure]
+        observed = server.observe().since(told)
+        self._left.append(observed)
+        if not server.raise_server_exceptions:
+            return []
+        error = server.stop().lifespan_error if was_ready else None  # of the stop before
+        return [*observed.errors, error] if error is not None and error not in observed.errors else [*observed.errors]
 
-    def forget(self) -> None:
-        for server in self._watched:
-            server.forget()
-
-    def end_call(self, item: pytest.Item, *, may_fail: bool = False) -> None:
-        """Shows in the test's report what the servers did; raises what their applications let out."""
-        self.settle()
-        errors: list[BaseException] = []
-        for server in self._watched:
+    def end_phase(self, item: pytest.Item, phase: str, error: BaseException | None) -> None:
+        """Ends what still runs, shows in the test's report what the servers did, and raises what their applications let
+        out, unless the phase has failed with ``error`` anyway."""
+        __tracebackhide__ = True
+        is_chosen = chosen_raises(item)
+        failures: list[BaseException] = []
+        for server, told in self._watched.items():
+            failures += _settled(server)
             observed = server.observe()
-            if observed:
-                item.add_report_section("call", f"outrider {observed.url}", str(observed))
-            if server.raise_server_exceptions:
-                errors += observed.errors
-        if may_fail:
-            raise_errors(errors)
+            self._watched[server] = observed
+            self._show(item, phase, observed.since(told))
+            if server.raise_server_exceptions if is_chosen is None else is_chosen:
+                failures += observed.since(told).errors
+        for observed in self._left:
+            self._show(item, phase, observed)
+        self._left.clear()
+        if phase == "teardown":
+            for server in self._watched:
+                server.forget()
+                self._watched[server] = _NOTHING
+        if error is None:
+            raise_errors(failures)
+
+    def _show(self, item: pytest.Item, phase: str, observed: Observed) -> None:
+        if observed:
+            item.add_report_section(phase, f"outrider {observed.url}", str(observed))
 
 
-def _live(handle: Any) -> LiveServer:
+def live(handle: Any) -> LiveServer:
     """The server behind what ``live_server`` gives."""
     server: LiveServer = handle if isinstance(handle, LiveServer) else handle.server
     return server
 
 
-def _stop(handle: Any) -> list[BaseException]:
-    """What went wrong in the shutdown of its application."""
-    server = _live(handle)
+def _settled(server: LiveServer) -> list[BaseException]:
+    """Why it didn't settle."""
     try:
-        handle.stop()
-        error = server.stop().lifespan_error  # of the stop before
-    except (StateError, ProcessError) as failure:
-        return [failure]
-    return [error] if error is not None and server.raise_server_exceptions else []
+        server.settle()
+    except TimeoutError as error:
+        return [error]
+    return []

@@ -30,13 +30,24 @@ def suite_server(request: pytest.FixtureRequest) -> LiveServer:
 
 
 def marked(node: Any) -> dict[str, Any]:
-    """The arguments of ``@pytest.mark.outrider``, those of the closest one first; the application is ``app``."""
+    """The arguments of ``@pytest.mark.outrider``, those of the closest one first; the application is ``app``. Fails the
+    test for what is no use of it."""
     merged: dict[str, Any] = {}
     for mark in node.iter_markers("outrider"):
-        if len(mark.args) > 1:
-            raise pytest.UsageError(f"@pytest.mark.outrider takes one application, and has {mark.args!r}")
+        if len(mark.args) > 1 or (mark.args and "app" in mark.kwargs):
+            pytest.fail(f"@pytest.mark.outrider takes one application: {mark.args}, {mark.kwargs}", pytrace=False)
         merged = {**({"app": mark.args[0]} if mark.args else {}), **mark.kwargs, **merged}
+    raises = merged.get("raise_server_exceptions", True)
+    if not isinstance(raises, bool):
+        pytest.fail(f"@pytest.mark.outrider(raise_server_exceptions={raises!r}): True or False", pytrace=False)
     return merged
+
+
+def chosen_raises(node: Any) -> bool | None:
+    """Whether the test's marker has what applications let out fail it; None where no marker says so."""
+    name = "raise_server_exceptions"
+    chosen = [mark.kwargs[name] for mark in node.iter_markers("outrider") if name in mark.kwargs]
+    return bool(chosen[0]) if chosen else None
 
 
 def is_named(request: pytest.FixtureRequest) -> bool:

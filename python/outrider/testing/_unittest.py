@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import unittest
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,12 +32,26 @@ class LiveServerTestCase(unittest.TestCase):
         super().setUpClass()
         if not hasattr(cls, "app"):
             raise TypeError(f"{cls.__name__} has no application: set app = ..., an ASGI application or its name")
-        cls.server = live_server(cls.app, raise_server_exceptions=cls.raise_server_exceptions, **cls.options).start()
-        cls.addClassCleanup(cls.server.stop)
+        cls.server = live_server(cls.app, raise_server_exceptions=cls.raise_server_exceptions, **cls.options)
+        if cls.server.config.isolation == "none":
+            raise ValueError(f"{cls.__name__}.options: isolation='none' has no event loop here to run on")
+        cls.server.start()
+        cls.addClassCleanup(cls._stop_server)
+
+    @classmethod
+    def _stop_server(cls) -> None:
+        if cls.server.state == "ready":
+            error = cls.server.stop().lifespan_error
+            if error is not None and cls.server.raise_server_exceptions:
+                raise error
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
         self.addCleanup(self._end_test)  # the first that is added is the last that is called
         return super().run(result)
+
+    def debug(self) -> None:
+        self.addCleanup(self._end_test)
+        super().debug()
 
     def _end_test(self) -> None:
         server = self.server
@@ -51,12 +66,9 @@ class LiveServerTestCase(unittest.TestCase):
         """``"http://127.0.0.1:49213"``."""
         return self.server.url
 
-    @property
+    @functools.cached_property
     def client(self) -> httpx.Client:
-        """An httpx client of the server, one for the class."""
-        cls = type(self)
-        made: httpx.Client | None = cls.__dict__.get("_client")
-        if made is None:
-            made = self.server.client()
-            cls._client = made  # type: ignore[attr-defined]
+        """An httpx client of the server, this test's own; it is closed at the test's end."""
+        made = self.server.client()
+        self.addCleanup(made.close)
         return made
