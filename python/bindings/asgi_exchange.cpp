@@ -96,6 +96,7 @@ bool AsgiExchange::check_not_over(PyObject* type) {
   if (response_ != Response::Complete) return true;
   return refuse(application_.protocol_error(),
                 was_abandoned_ ? "%R was sent after the application had ended, which has answered the request"
+                : was_aborted_ ? "%R was sent after 'outrider.abort', which has ended the connection"
                                : "%R was sent after the response was complete (more_body was false)",
                 type);
 }

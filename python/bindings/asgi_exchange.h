@@ -49,12 +49,14 @@ class AsgiExchange final : public AsgiCycle {
   bool send_trailers(PyObject* message);
   bool send_early_hint(PyObject* message);
   bool send_debug(PyObject* message);
+  bool send_abort();
   bool check_not_over(PyObject* type);
   bool must_hear() const { return is_stopping_ && !gave_disconnect_; }
 
   Response response_ = Response::NotStarted;
   bool expects_trailers_ = false;  // the start said so
   bool was_abandoned_ = false;     // complete without the application: it ended before
+  bool was_aborted_ = false;       // complete as the application wished: by the connection's end
   bool gave_request_ = false;      // the last http.request message was delivered
   bool is_stopping_ = false;       // the server, while the response was under way
 };

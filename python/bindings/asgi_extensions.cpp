@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // The extensions of ASGI's HTTP responses ("Extensions" of the specification): trailers, early hints, files that the
-// server sends itself, and information for debugging.
+// server sends itself, and information for debugging; and one of Outrider's own, the connection's end in the place of
+// (the rest of) a response.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -144,6 +145,7 @@ bool AsgiExchange::send_extension(PyObject* type, PyObject* message) {
   if (is(n.response_trailers)) return send_trailers(message);
   if (is(n.response_early_hint)) return send_early_hint(message);
   if (is(n.response_debug) && application_.offers_debug()) return send_debug(message);
+  if (is(n.abort)) return send_abort();
   return refuse(
       PyExc_ValueError,
       "unknown ASGI message type %.200R: an HTTP response is 'http.response.start', then 'http.response.body'", type);
@@ -219,6 +221,15 @@ bool AsgiExchange::send_debug(PyObject* message) {
                   info ? info.get() : Py_None);
   }
   application_.report_debug(*this, info.get());
+  return true;
+}
+
+// Of a client that has gone the connection has ended already, which is what was asked for.
+bool AsgiExchange::send_abort() {
+  if (!check_not_over(names().abort)) return false;
+  was_aborted_ = true;
+  if (exchange_ != nullptr) exchange_->abort();
+  complete();
   return true;
 }
 

@@ -99,6 +99,7 @@ bool make_names() {
       {&n.response_trailers, "http.response.trailers"},
       {&n.response_early_hint, "http.response.early_hint"},
       {&n.response_debug, "http.response.debug"},
+      {&n.abort, "outrider.abort"},
       {&n.version_1_0, "1.0"},
       {&n.version_1_1, "1.1"},
       {&n.empty_string, ""},

@@ -19,7 +19,7 @@ struct Names {
       *subprotocols, *https, *tls;
   // Message and scope types.
   PyObject *http, *http_request, *http_disconnect, *response_start, *response_body, *response_pathsend,
-      *response_zerocopysend, *response_trailers, *response_early_hint, *response_debug;
+      *response_zerocopysend, *response_trailers, *response_early_hint, *response_debug, *abort;
   PyObject *websocket, *websocket_connect, *websocket_receive, *websocket_disconnect, *websocket_accept,
       *websocket_send, *websocket_close, *websocket_response, *websocket_response_start, *websocket_response_body;
   // Constants.

@@ -107,8 +107,8 @@ ScopeFactory::ScopeFactory(std::string root_path, PyObject* state, bool offers_d
     : root_path_(std::move(root_path)), raw_root_path_(encoded_path(root_path_)), state_(PyRef::borrow(state)) {
   const Names& n = names();
   asgi_ = PyRef::steal(Py_BuildValue("{s:s, s:s}", "version", "3.0", "spec_version", "2.5"));
-  extensions_ = PyRef::steal(Py_BuildValue("{O:{}, O:{}, O:{}, O:{}}", n.response_trailers, n.response_pathsend,
-                                           n.response_zerocopysend, n.response_early_hint));
+  extensions_ = PyRef::steal(Py_BuildValue("{O:{}, O:{}, O:{}, O:{}, O:{}}", n.response_trailers, n.response_pathsend,
+                                           n.response_zerocopysend, n.response_early_hint, n.abort));
   websocket_extensions_ = PyRef::steal(Py_BuildValue("{O:{}}", n.websocket_response));
   // Every key that a scope has, so that filling it in changes values only and the copy stays compact.
   template_ = PyRef::steal(Py_BuildValue(

@@ -54,7 +54,7 @@ def test_the_extensions_are_offered_and_debugging_only_when_somebody_listens() -
     app = Sends(OK, LAST)
     ask(app)
     names = ["early_hint", "pathsend", "trailers", "zerocopysend"]
-    assert app.extensions == {f"http.response.{name}": {} for name in names}
+    assert app.extensions == {**{f"http.response.{name}": {} for name in names}, "outrider.abort": {}}
     ask(app, on_debug=lambda line, info: None)
     assert "http.response.debug" in app.extensions
 
@@ -308,3 +308,116 @@ def test_what_the_listener_of_debugging_raises_harms_nobody(caplog: pytest.LogCa
     app = Sends({"type": "http.response.debug", "info": {}}, OK, LAST)
     assert b"200 OK" in ask(app, on_debug=fails)
     assert "not today" in caplog.text
+
+
+ABORT = {"type": "outrider.abort"}
+PIECE = {"type": "http.response.body", "body": b"piece", "more_body": True}
+HINT = {"type": "http.response.early_hint", "links": [b"</a>"]}
+SIZED = {**OK, "headers": [(b"content-length", b"100")]}
+
+
+@pytest.mark.parametrize(
+    ("messages", "left"),
+    [
+        ((), b""),
+        ((OK,), b""),  # a head leaves with the first content
+        ((OK, {**PIECE, "body": b""}), b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"),
+        (
+            (OK, PIECE),
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n5\r\npiece\r\n",
+        ),
+        ((SIZED, PIECE), b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\npiece"),
+        (
+            (HINT,),
+            b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n",
+        ),
+    ],
+    ids=["nothing", "start", "head", "chunk", "part of the length", "hint"],
+)
+def test_an_abort_ends_the_connection_behind_what_was_sent(
+    messages: tuple[Message, ...], left: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Sends(*messages, ABORT)
+    with (
+        outrider.serve(app, lifespan="off", date_header=False, server_header=False) as server,
+        WireClient(server) as client,
+    ):
+        client.send(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"))
+        assert client.read_to_end() == left
+        server.quiesce()
+        assert not app.errors
+        assert not server.errors
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
+
+
+def test_answers_before_an_aborted_one_still_arrive_and_requests_behind_it_are_not_answered() -> None:
+    asked: list[str] = []
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        asked.append(scope["path"])
+        await send({**OK, "headers": [(b"content-length", b"4")]})
+        if scope["path"] == "/bad":
+            await send({**PIECE, "body": b"ba"})
+            await send(ABORT)
+        else:
+            await send({**LAST, "body": b"good"})
+
+    with outrider.serve(app, lifespan="off", date_header=False, server_header=False) as server:
+        with WireClient(server) as client:
+            client.send("".join(GET.replace(" / ", f" /{path} ") for path in ("good", "bad", "behind")))
+            answer = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+            assert client.read_to_end() == answer + b"good" + answer + b"ba"
+        server.quiesce()
+    assert asked == ["/good", "/bad"]
+
+
+def test_after_an_abort_the_application_hears_of_the_end_and_whatever_it_sends_is_refused() -> None:
+    heard: list[str] = []
+    errors: list[BaseException] = []
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ABORT)
+        heard.append((await receive())["type"])
+        for message in (OK, LAST, ABORT):
+            try:
+                await send(message)
+            except outrider.ProtocolError as error:
+                errors.append(error)
+
+    assert ask(app) == b""
+    assert heard == ["http.disconnect"]
+    assert len(errors) == 3
+    assert all("after 'outrider.abort', which has ended the connection" in str(error) for error in errors)
+
+
+def test_an_abort_behind_a_complete_response_is_refused_and_one_of_a_client_that_has_gone_does_nothing() -> None:
+    app = Sends(OK, LAST, ABORT)
+    assert ask(app).startswith(b"HTTP/1.1 200 OK")
+    assert [type(error) for error in app.errors] == [outrider.ProtocolError]
+    ended = threading.Event()
+
+    async def waits(scope: Message, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send(ABORT)
+        ended.set()
+
+    with outrider.serve(waits, lifespan="off") as server:
+        with WireClient(server) as client:
+            client.send(GET)
+        assert ended.wait(10)
+        server.quiesce()
+        assert server.errors == []
+
+
+def test_what_is_raised_after_an_abort_is_an_error_of_the_application() -> None:
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        await send(ABORT)
+        raise ArithmeticError
+
+    with outrider.serve(app, lifespan="off") as server, WireClient(server) as client:
+        client.send(GET)
+        assert client.read_to_end() == b""
+        server.quiesce()
+        assert [type(error) for error in server.errors] == [ArithmeticError]
