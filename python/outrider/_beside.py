@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from outrider._exceptions import StartError, StateError
 from outrider._importer import load_app
-from outrider._logs import logger
 from outrider._process import check_importable
 from outrider._process_handle import ProcessHandle
 from outrider._service import Service
@@ -214,7 +213,7 @@ class Beside(ProcessHandle):
         except OSError as error:
             raise StartError(error.strerror or str(error)) from error
         for warning in engine.tls_warnings:
-            logger.warning("%s", warning)
+            self._logger.warning("%s", warning)
         self._chromium_arguments = engine.chromium_arguments
         if self._child is not None:
             self._ask("reload_tls")

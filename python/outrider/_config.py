@@ -109,6 +109,14 @@ class Config:
     headers: Sequence[tuple[str, str]] = option(
         (), "a header that every response has unless the application sets one of that name", flag="--header"
     )
+    name: str | None = option(
+        None, "of the server, in its repr, thread and log; of each name one runs at a time in this process", cli=False
+    )
+    replace: bool = option(
+        False,
+        "a running server of that name is stopped first, and its port taken over when port is 0: for notebooks",
+        cli=False,
+    )
     isolation: str = option("thread", "where start() runs the application", choices=ISOLATIONS, cli=False)
     output: str = option(
         "capture",
@@ -228,6 +236,7 @@ class Config:
         for name in ("on_ready", "on_stop", "on_debug"):
             if inspect.iscoroutinefunction(getattr(self, name)):
                 raise TypeError(f"{name}={getattr(self, name)!r} is a coroutine function: nobody would await it")
+        _check_name(self)
         if self.isolation == "process":
             _check_tellable(self)
         elif self.output != "capture" or self.process_restarts > 0:
@@ -381,6 +390,13 @@ def _check_logs(config: Config) -> None:
         check_request_id(config.request_id)
     elif config.trust_request_id:
         raise ValueError("trust_request_id=True needs request_id: the header to trust, 'x-request-id' for example")
+
+
+def _check_name(config: Config) -> None:
+    if config.name is not None and not (config.name.isprintable() and config.name.strip()):
+        raise ValueError(f"name={config.name!r} must be printable, and not empty: it is shown in logs")
+    if config.replace and config.name is None:
+        raise ValueError("replace=True needs a name: name='shop' for example, which says what is replaced")
 
 
 def _check_tellable(config: Config) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import contextvars
+import errno
 import socket
 import threading
 import time
@@ -15,10 +16,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from outrider import _names
 from outrider._config import Config
 from outrider._engine import Engine
 from outrider._exceptions import LifespanError, StartError, StateError, StoppedEarly
-from outrider._logs import logger, set_level
+from outrider._logs import NamedLogger, set_level
 from outrider._process import Child
 from outrider._service import Service, bind_error
 from outrider._state import State
@@ -68,6 +70,7 @@ class Handle:
 
     def __init__(self, config: Config, sockets: Sequence[socket.socket] | None = None) -> None:
         self.config = config
+        self._logger = NamedLogger(config.name)
         self._sockets = sockets
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -136,16 +139,24 @@ class Handle:
             raise StateError(f"the server is {self._state.value}: stop it before it is started again")
 
     def _begin_run(self) -> Run:
-        with self._changed:
-            self._check_startable()
-            if self._run.is_over:
-                self._run = Run()  # else it was never started, and somebody may wait for that
-            self._state = State.STARTING
-            self._loop = self._stop_event = self._stop_policy = self._service = None
-            self._stop_began = 0.0
-            self._records = []
-            self._has_told_failure = False
-            return self._run
+        has_name = False
+        while not has_name:  # somebody else may take it in between
+            _names.make_way(self)
+            with self._changed:
+                self._check_startable()
+                has_name = _names.take(self)
+                if has_name:
+                    self._set_starting()
+        return self._run
+
+    def _set_starting(self) -> None:
+        if self._run.is_over:
+            self._run = Run()  # else it was never started, and somebody may wait for that
+        self._state = State.STARTING
+        self._loop = self._stop_event = self._stop_policy = self._service = None
+        self._stop_began = 0.0
+        self._records = []
+        self._has_told_failure = False
 
     def _bind(self, sockets: Sequence[socket.socket] | None) -> None:
         config = self.config
@@ -165,13 +176,23 @@ class Handle:
             elif config.uds is not None:
                 self._engine.bind_unix(config.uds)
             else:
-                self._engine.bind_tcp(config.host, config.port, False)
+                self._bind_tcp(self._engine)
         except OSError as error:
             raise bind_error(error) from error
         self._open_logs()
         self._addresses = self._engine.addresses
         self._urls = self._engine.urls
         self._chromium_arguments = self._engine.chromium_arguments
+        _names.remember_port(self, self._addresses[0][1] or 0)
+
+    def _bind_tcp(self, engine: Engine) -> None:
+        port = self.config.port or _names.last_port(self)
+        try:
+            engine.bind_tcp(self.config.host, port, False)
+        except OSError as error:
+            if port == self.config.port or error.errno != errno.EADDRINUSE:
+                raise
+            engine.bind_tcp(self.config.host, 0, False)  # somebody else has the port meanwhile
 
     def _secure(self, engine: Engine) -> None:
         if not self.config.is_secured:
@@ -181,7 +202,7 @@ class Handle:
         except OSError as error:
             raise StartError(error.strerror or str(error)) from error
         for warning in engine.tls_warnings:
-            logger.warning("%s", warning)
+            self._logger.warning("%s", warning)
 
     def _throw_away(self) -> tuple[str, str, str] | None:
         """With ``tls=True``: the certificate, its key and its authority, made when first asked for and kept for all
@@ -206,7 +227,9 @@ class Handle:
         if config.access_log_file is None:
             return
         try:
-            self._engine.open_access_log(config.access_log_file, config.access_log_format or "combined", logger.warning)
+            self._engine.open_access_log(
+                config.access_log_file, config.access_log_format or "combined", self._logger.warning
+            )
         except OSError as error:
             raise StartError(error.strerror or str(error)) from error
 
@@ -232,6 +255,8 @@ class Handle:
     def _set_state(self, state: State) -> None:
         self._state = state
         self._run.is_over = state in (State.STOPPED, State.FAILED)
+        if self._run.is_over:
+            _names.release(self)
         self._changed.notify_all()
 
     def _wait_over(self, run: Run, timeout: float | None = None) -> bool:
@@ -255,7 +280,7 @@ class Handle:
             function(argument)
         except BaseException as error:
             self._errors.append(error)
-            logger.error("%s=%r failed", name, function, exc_info=error)
+            self._logger.error("%s=%r failed", name, function, exc_info=error)
 
     def _on_exchange(self) -> None:
         """An exchange has ended, if somebody watches them (``Beside.wait_until()``)."""

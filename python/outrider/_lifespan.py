@@ -8,7 +8,7 @@ import contextvars
 from typing import Any
 
 from outrider._exceptions import LifespanError, ProtocolError, StoppedEarly
-from outrider._logs import logger
+from outrider._logs import NamedLogger
 
 # For an application that has answered to return, and for one that is cancelled to end.
 _END_SECONDS = 0.5
@@ -18,15 +18,16 @@ class Lifespan:
     """The lifespan of one application on the running loop.
 
     ``mode`` is ``"auto"``, ``"on"`` or ``"off"``. ``context`` is the contextvars context that the application's
-    lifespan runs in, and that each request's is a copy of.
+    lifespan runs in, and that each request's is a copy of; ``logger`` is the server's.
     """
 
-    def __init__(self, app: Any, mode: str, context: contextvars.Context) -> None:
+    def __init__(self, app: Any, mode: str, context: contextvars.Context, logger: NamedLogger) -> None:
         self.state: dict[str, Any] = {}
         self.is_supported = mode != "off"
         self._app = app
         self._mode = mode
         self._context = context
+        self._logger = logger
         self._task: asyncio.Task[None] | None = None
         self._has_received = False
         self._has_spoken_otherwise = False  # sent what is no message of a lifespan: it doesn't know what it is in
@@ -73,7 +74,7 @@ class Lifespan:
         if self._mode == "auto" and (not self._has_received or self._has_spoken_otherwise):
             # ASGI: an application that raises for this scope type doesn't support it. One that raises in its startup
             # has a lifespan, and one that is broken; ASGI would have it served all the same.
-            logger.debug("the application has no lifespan: %r", error)
+            self._logger.debug("the application has no lifespan: %r", error)
             self.is_supported = False
             self._task = None
             return
@@ -124,7 +125,7 @@ class Lifespan:
         """Tells at once of a lifespan that broke while the server was serving; the stop reports it, too."""
         assert self._shutdown_requested is not None
         if not self._shutdown_requested.is_set() and not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("the application's lifespan raised before its shutdown: %r", error, exc_info=error)
+            self._logger.error("the application's lifespan raised before its shutdown: %r", error, exc_info=error)
 
     async def _receive(self) -> dict[str, Any]:
         if not self._has_received:

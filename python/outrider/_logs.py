@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 logger = logging.getLogger("outrider")
 access_logger = logging.getLogger("outrider.access")
@@ -22,6 +22,23 @@ def set_level(level: str | int | None) -> int | None:
     previous = logger.level
     logger.setLevel(level if isinstance(level, int) else LEVELS[level])
     return previous
+
+
+class NamedLogger(logging.LoggerAdapter[logging.Logger]):
+    """The logger ``outrider``, for one server: with its name before each line, if it has one."""
+
+    def __init__(self, name: str | None) -> None:
+        super().__init__(logger)
+        self._name = name
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # the record is of who calls this
+        if self._name is None:
+            self.logger.log(level, msg, *args, **kwargs)
+        elif args:
+            self.logger.log(level, f"%s: {msg}", self._name, *args, **kwargs)
+        else:
+            self.logger.log(level, "%s: %s", self._name, msg, **kwargs)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

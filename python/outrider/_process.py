@@ -28,7 +28,7 @@ _END_SECONDS = 2.0
 _TERMINATE_SECONDS = 1.0
 # Options that are the parent's affair.
 _NOT_PASSED_ON = {
-    "tls",
+    *("tls", "replace"),
     *("app", "host", "port", "uds", "fd", "isolation", "output"),
     *("process_restarts", "on_ready", "on_stop"),
 }

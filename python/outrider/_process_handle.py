@@ -12,7 +12,6 @@ from typing import Any
 
 from outrider._exceptions import ProcessError, StartError, StateError
 from outrider._handle import Handle, RequestRecord, Run
-from outrider._logs import logger
 from outrider._process import Child, check_importable, describe_end
 from outrider._process_messages import to_error, to_report
 from outrider._state import State
@@ -68,7 +67,7 @@ class ProcessHandle(Handle):
                 crash = self._describe_crash(code, output)
                 if isinstance(crash, ProcessError):
                     self._errors.append(crash)
-                    logger.error("%s", crash)
+                    self._logger.error("%s", crash)
                     if self._replace_child(crash):
                         return
                 run.failure = run.failure or crash
@@ -95,7 +94,9 @@ class ProcessHandle(Handle):
         if self._restarts == self.config.process_restarts:
             return False
         self._restarts += 1
-        logger.info("the server's process is started again (%d of %d)", self._restarts, self.config.process_restarts)
+        self._logger.info(
+            "the server's process is started again (%d of %d)", self._restarts, self.config.process_restarts
+        )
         self._set_state(State.STARTING)
         try:
             self._start_child()

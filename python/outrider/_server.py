@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import contextvars
 import dataclasses
+import html
 import os
 import socket
 import threading
@@ -16,6 +17,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from outrider import _names
 from outrider._cancellation import outlast
 from outrider._clients import Clients
 from outrider._exceptions import LifespanError, ProcessError, StateError, StoppedEarly
@@ -79,15 +81,16 @@ class Server(UvicornNames, Clients):
         context = self._new_context()
         # A daemon, and so are by default the threads that its application starts: Python doesn't wait for them when
         # the program ends, but calls _stop_all().
-        thread = threading.Thread(
-            target=self._run_thread, args=(run, context), name=f"outrider {self.port or self._urls[0]}", daemon=True
-        )
+        thread = threading.Thread(target=self._run_thread, args=(run, context), name=self._thread_name(), daemon=True)
         run.thread = thread
         try:
             thread.start()
         except RuntimeError as error:  # there are too many
             run.thread = None
             raise self._fail(error) from error
+
+    def _thread_name(self) -> str:
+        return f"outrider {self.config.name or self.port or self._urls[0]}"
 
     def wait_ready(self, timeout: float | None = None) -> Server:
         """Waits until the server accepts connections, at most ``timeout`` seconds; returns itself.
@@ -152,6 +155,7 @@ class Server(UvicornNames, Clients):
         """
         if self.config.isolation == "process":
             return await outlast(asyncio.ensure_future(in_thread(lambda: self._run_process(sockets))), self._hurry_now)
+        await self._make_way()
         run = self._begin_start(self._sockets if sockets is None else sockets)
         run.is_on_callers_loop = True
         task = asyncio.create_task(self._main(run, self._new_context()), name="outrider")
@@ -159,6 +163,11 @@ class Server(UvicornNames, Clients):
             return await outlast(task, lambda: self._hurry(run))
         except StoppedEarly:
             return run.report or StopReport()
+
+    async def _make_way(self) -> None:
+        """Here, where the server to be replaced may run on this very event loop."""
+        if _names.holder_of(self) is not None:
+            await in_thread(lambda: _names.make_way(self))
 
     def _hurry_now(self) -> None:
         self._hurry(self._run)
@@ -270,7 +279,7 @@ class Server(UvicornNames, Clients):
             self._exits_at_once = False
         if ready is not None:
             ready.set()
-        logger.info("serving on %s", self.url)
+        self._logger.info("serving on %s", self.url)
         try:
             if is_wanted:
                 await self._stop_event.wait()
@@ -297,7 +306,7 @@ class Server(UvicornNames, Clients):
             return  # it failed, and may have been started again
         if run.report is not None:
             run.report = dataclasses.replace(run.report, elapsed=time.perf_counter() - self._stop_began)
-            logger.info("%s", run.report)
+            self._logger.info("%s", run.report)
         set_level(self._saved_level)
         with self._changed:
             self._loop = self._stop_event = None
@@ -339,7 +348,7 @@ class Server(UvicornNames, Clients):
             child.stop(self._stop_policy or self._default_policy)
         if not self._wait_over(run, HELD_UP_SECONDS):
             if self._state is State.READY:  # the loop hasn't come to it
-                logger.warning("the stop waits for the event loop, which a handler blocks")
+                self._logger.warning("the stop waits for the event loop, which a handler blocks")
             self._wait_over(run)
         if run.thread is not None and run.thread is not threading.current_thread():  # which it is in on_stop
             run.thread.join()
@@ -387,6 +396,7 @@ class Server(UvicornNames, Clients):
 
     async def _start_here(self) -> Server:
         ready = asyncio.Event()
+        await self._make_way()
         run = self._begin_start(self._sockets)
         run.is_on_callers_loop = True
         self._here = asyncio.create_task(self._main(run, self._new_context(), ready=ready), name="outrider")
@@ -465,12 +475,17 @@ class Server(UvicornNames, Clients):
         return [RequestRecord(*record) for record in self._engine.records]
 
     def __repr__(self) -> str:
+        name = f"{self.config.name!r} " if self.config.name is not None else ""
         where = f" on {self._urls[0]}" if self._urls else ""
-        return f"<outrider.Server {self._state.value}{where}>"
+        return f"<outrider.Server {name}{self._state.value}{where}>"
 
     def _repr_html_(self) -> str:
-        link = f' on <a href="{self._urls[0]}" target="_blank">{self._urls[0]}</a>' if self._urls else ""
-        return f"<code>outrider.Server</code> {self._state.value}{link}"
+        """What a notebook shows: a link, while there is something behind it."""
+        name = f" {html.escape(self.config.name)}" if self.config.name is not None else ""
+        where = html.escape(self._urls[0]) if self._urls else ""
+        if self._state is State.READY and where.startswith(("http://", "https://")):
+            where = f'<a href="{where}" target="_blank" rel="noopener">{where}</a>'
+        return f"<code>outrider.Server</code>{name} {self._state.value}{' on ' * bool(where)}{where}"
 
     def _is_at_rest(self) -> bool:
         """The event loop does nothing else meanwhile: this is it, or it isn't being run."""
@@ -526,6 +541,7 @@ def _stop_all() -> None:
 
 
 def _abandon_all() -> None:
+    _names.abandon_all()
     for server in list(_started):
         server._abandon()
     _started.clear()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import logging
 import time
 from collections import deque
@@ -16,7 +17,7 @@ from outrider._config import Config
 from outrider._engine import Engine
 from outrider._exceptions import BindError, ClientDisconnected, LifespanError, ProtocolError, StateError
 from outrider._lifespan import Lifespan
-from outrider._logs import access_logger, logger
+from outrider._logs import NamedLogger, access_logger
 from outrider._stop import StopPolicy, StopReport
 from outrider._threads import in_thread
 
@@ -41,6 +42,7 @@ class Service:
         request_stop: Callable[[], None],
     ) -> None:
         self._config = config
+        self._logger = NamedLogger(config.name)
         self._engine = engine
         self._app = app
         self._errors = errors
@@ -60,7 +62,7 @@ class Service:
         ``stop`` is set before the application has started; nothing is left then."""
         loop = asyncio.get_running_loop()
         self._stop = stop
-        self._lifespan = Lifespan(self._app, self._config.lifespan, context)
+        self._lifespan = Lifespan(self._app, self._config.lifespan, context, self._logger)
         try:
             await self._lifespan.startup(stop, self._config.start_timeout)
         except BaseException:
@@ -69,9 +71,9 @@ class Service:
         self._engine.attach(loop, *self._application(self._app, self._lifespan, context))
         if self._config.access_log and self._config.access_log_file is None:
             self._engine.log_access(self._config.access_log_format or "plain", access_logger, _log_access)
-        self._engine.on_refused(logger, logging.DEBUG, logger.debug)
-        self._engine.on_held_up(HELD_UP_SECONDS, _log_held_up)
-        self._engine.on_exhausted(logger.warning)
+        self._engine.on_refused(self._logger.logger, logging.DEBUG, self._logger.debug)
+        self._engine.on_held_up(HELD_UP_SECONDS, functools.partial(_log_held_up, self._logger))
+        self._engine.on_exhausted(self._logger.warning)
         if self._config.stop_after > 0 or self._config.idle_timeout > 0:
             self.watch_exchanges()
         try:
@@ -102,7 +104,7 @@ class Service:
         requests have ended, by the deadlines of ``policy``. Raises ``LifespanError``; the one before goes on then."""
         assert self._lifespan is not None and self._stop is not None
         async with self._changing:
-            lifespan = Lifespan(app, self._config.lifespan, context)
+            lifespan = Lifespan(app, self._config.lifespan, context, self._logger)
             await lifespan.startup(self._stop, self._config.start_timeout)
             before, self._lifespan = self._lifespan, lifespan
             ended, tasks = self._end_exchanges(policy), self._engine.tasks
@@ -118,7 +120,7 @@ class Service:
                 self._engine.hold(lambda _is_quiet: None)
                 ended = self._end_exchanges(policy)
                 report = await self._retire(self._lifespan, ended, self._engine.tasks, policy)
-                self._lifespan = lifespan = Lifespan(app, self._config.lifespan, context)
+                self._lifespan = lifespan = Lifespan(app, self._config.lifespan, context, self._logger)
                 await lifespan.startup(self._stop, self._config.start_timeout)
                 self._engine.swap(asyncio.get_running_loop(), *self._application(app, lifespan, context))
                 return report
@@ -140,8 +142,10 @@ class Service:
         assert self._stop is not None
         began, stop = time.perf_counter(), self._stop
         counts = await ended
-        abandoned = await _end_tasks(tasks, began, lambda: StopPolicy.immediate() if stop.is_set() else policy, stop)
-        return await _shut_down(lifespan, policy, counts, abandoned, began)
+        abandoned = await _end_tasks(
+            self._logger, tasks, began, lambda: StopPolicy.immediate() if stop.is_set() else policy, stop
+        )
+        return await _shut_down(self._logger, lifespan, policy, counts, abandoned, began)
 
     def watch_exchanges(self) -> None:
         """From now on ``on_exchange`` is called after each exchange."""
@@ -176,9 +180,11 @@ class Service:
         counts = await self._drained
         async with self._changing:  # a quiesce(), swap() or restart() is about to be told
             pass
-        abandoned = await _end_tasks(self._engine.tasks, began, lambda: self._policy or policy, self._hurried)
+        abandoned = await _end_tasks(
+            self._logger, self._engine.tasks, began, lambda: self._policy or policy, self._hurried
+        )
         assert self._lifespan is not None
-        report = await _shut_down(self._lifespan, self._policy, counts, abandoned, began)
+        report = await _shut_down(self._logger, self._lifespan, self._policy, counts, abandoned, began)
         self._engine.close()
         return report
 
@@ -190,7 +196,7 @@ class Service:
                 self._engine.hold(lambda _is_quiet: None)
                 tasks, began = self._engine.tasks, time.perf_counter()
                 await self._end_exchanges(policy)
-                await _end_tasks(tasks, began, lambda: policy, self._stop)
+                await _end_tasks(self._logger, tasks, began, lambda: policy, self._stop)
             finally:
                 self._engine.go_on()
 
@@ -246,22 +252,22 @@ class Service:
             if note not in getattr(error, "__notes__", ()):
                 error.add_note(note)
         if isinstance(error, asyncio.CancelledError):
-            logger.warning("the application was cancelled during %s", request)
+            self._logger.warning("the application was cancelled during %s", request)
         else:
-            logger.error("the application raised an exception during %s", request, exc_info=error)
+            self._logger.error("the application raised an exception during %s", request, exc_info=error)
 
     def _on_debug(self, request: str, info: dict[str, Any]) -> None:
         assert self._config.on_debug is not None
         try:
             self._config.on_debug(request, info)
         except Exception as error:
-            logger.error("on_debug raised an exception during %s", request, exc_info=error)
+            self._logger.error("on_debug raised an exception during %s", request, exc_info=error)
 
     def _on_incomplete(self, request: str, has_started: bool) -> None:
         done = "before its response was complete" if has_started else "without sending a response"
         error = ProtocolError(f"the application returned {done} during {request}")
         self._errors.append(error)
-        logger.error("%s", error)
+        self._logger.error("%s", error)
 
 
 def bind_error(error: OSError) -> BindError:
@@ -279,7 +285,7 @@ def _set_result(future: Drained, counts: Any) -> None:
 
 
 async def _shut_down(
-    lifespan: Lifespan, policy: StopPolicy, counts: Counts, abandoned: int, began: float
+    logger: NamedLogger, lifespan: Lifespan, policy: StopPolicy, counts: Counts, abandoned: int, began: float
 ) -> StopReport:
     outcome, error = await lifespan.shutdown(policy.lifespan)
     if error is not None:
@@ -299,7 +305,11 @@ async def _shut_down(
 
 
 async def _end_tasks(
-    tasks: set[asyncio.Task[Any]], began: float, policy: Callable[[], StopPolicy], hurried: asyncio.Event
+    logger: NamedLogger,
+    tasks: set[asyncio.Task[Any]],
+    began: float,
+    policy: Callable[[], StopPolicy],
+    hurried: asyncio.Event,
 ) -> int:
     """Waits for what an application still does behind its responses (background tasks), then cancels it. ``policy()``
     is asked again when ``hurried`` is set. Returns how many tasks go on in spite of that."""
@@ -330,10 +340,6 @@ def _log_access(line: str, fields: dict[str, Any]) -> None:
     access_logger.info(line, extra=fields)
 
 
-def _log_held_up(running: list[str]) -> None:
-    logger.warning("the stop waits for %s", ", ".join(running) or "responses that their clients don't take")
-
-
 async def close_loop_resources(timeout: float = 1.0) -> None:
     """What asyncio.run() does before it closes its loop, but bounded: a thread that sleeps can't hold it up."""
     loop = asyncio.get_running_loop()
@@ -351,3 +357,7 @@ async def close_loop_resources(timeout: float = 1.0) -> None:
         # RuntimeError: at the end of the interpreter no thread can be started, and these have ended already.
         with contextlib.suppress(TimeoutError, asyncio.TimeoutError, RuntimeError):
             await asyncio.wait_for(in_thread(executor.shutdown), timeout)
+
+
+def _log_held_up(logger: NamedLogger, running: list[str]) -> None:
+    logger.warning("the stop waits for %s", ", ".join(running) or "responses that their clients don't take")

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 import nbclient
+import nbformat
 import outrider
 import pytest
 from jupyter_core.utils import run_sync
@@ -163,6 +164,49 @@ def test_a_cell_that_names_a_port_and_is_run_again_says_who_has_it(notebook: Not
     assert output.ename == "BindError" and "another server has it; stop that one" in output.evalue
     assert notebook.value("get(named)") == "'hello from /'"
     assert notebook.run("named.stop();") == notebook.run(start) == notebook.run("named.stop();") == []
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_cell_that_names_its_server_can_be_run_again_and_the_link_stays(notebook: Notebook, isolation: str) -> None:
+    start = f"named = outrider.serve({APP!r}, name='{isolation}', replace=True, isolation='{isolation}').start()\nnamed"
+    shown = [notebook.run(start) for _ in range(3)]
+    links = {re.findall('href="(.*?)"', output.data["text/html"])[0] for (output,) in shown}
+    assert links == {notebook.value("named.url").strip("'")}
+    assert notebook.value("get(named)") == f"'{HELLO}'"
+    (output,) = notebook.run(start.replace("replace=True", "replace=False"))
+    assert output.ename == "StateError" and "or start this one with replace=True" in output.evalue
+    assert notebook.run("named.stop();") == []
+
+
+def test_a_cell_whose_server_is_on_the_kernels_own_loop_can_be_run_again(notebook: Notebook) -> None:
+    options = "name='on the loop', replace=True, isolation='none'"
+    start = f"own = outrider.serve(app, {options})\nawait own.__aenter__()\nown.port"
+    (first,), (second,) = notebook.run(start), notebook.run(start)
+    assert first.data["text/plain"] == second.data["text/plain"] != "0"
+    assert notebook.value("await asyncio.to_thread(get, own)") == "'hello from /'"
+    assert notebook.run("await own.__aexit__(None, None, None)") == []
+
+
+def test_the_documentations_notebook_can_be_executed_and_its_cell_run_again(jupyter: str) -> None:
+    """Mend what it shows with: jupyter-execute --inplace docs/notebook.ipynb"""
+    document = nbformat.read(Path(__file__).parents[2] / "docs" / "notebook.ipynb", as_version=4)
+    told = [seen(cell) for cell in document.cells]
+    client = nbclient.NotebookClient(document, kernel_name=jupyter, timeout=20)
+    with client.setup_kernel():
+        for index, cell in enumerate(document.cells):
+            if cell.cell_type == "code":
+                client.execute_cell(cell, index)
+            if ".start()" in cell.source:
+                links = re.findall("http://[0-9.:]+", str(cell.outputs))
+                client.execute_cell(cell, index)
+                assert re.findall("http://[0-9.:]+", str(cell.outputs)) == links != []
+    assert [seen(cell) for cell in document.cells] == told
+
+
+def seen(cell: NotebookNode) -> list[Any]:
+    """What is under a cell, without what differs each time."""
+    shown = [output.get("data") or {output.output_type: output.get("text")} for output in cell.get("outputs", [])]
+    return [re.sub(r"127\.0\.0\.1:\d+|[0-9.]+ ms", "...", str(sorted(each.items()))) for each in shown]
 
 
 def test_only_what_the_handler_prints_is_seen_under_a_cell(notebook: Notebook) -> None:
