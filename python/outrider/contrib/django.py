@@ -15,102 +15,94 @@ connections to SQLite in memory are shared (``django.test.LiveServerTestCase``).
 
 from __future__ import annotations
 
+import contextvars
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import unittest
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
-from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import got_request_exception
 from django.db import connections
-from django.http import Http404
 from django.test import testcases
 from django.test.utils import modify_settings
 from django.utils.functional import classproperty
 from django.utils.module_loading import import_string
 
+from outrider._config import Config
+from outrider._handle import _serving
+from outrider._stop import StopPolicy, StopReport
+from outrider.contrib._django_layers import (
+    Application,
+    Databases,
+    Life,
+    MediaRootHandler,
+    StaticRootHandler,
+    current_life,
+    refuse_latecomers,
+)
 from outrider.testing import LiveServer
-from outrider.testing._live import live_server, raise_errors
+from outrider.testing._live import raise_errors
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+__all__ = [
+    "DjangoLiveServer",
+    "LiveServerTestCase",
+    "MediaRootHandler",
+    "ServerThread",
+    "StaticLiveServerTestCase",
+    "StaticRootHandler",
+]
 
 
-class _RootFiles(ASGIHandler):  # type: ignore[misc]
-    """The files of a folder under the URL of a setting; what isn't there is the project's own affair, as with Django's
-    live server."""
+class _ProjectServer(LiveServer):
+    """A ``LiveServer`` over a Django project. What Django answers with a 500 is among its ``errors``."""
 
-    def __init__(self, application: Application, wsgi_twin: type[Any]) -> None:
-        self._application = application
-        self._files = wsgi_twin(None)
-        super().__init__()
+    def __init__(self, databases: Databases, **options: Any) -> None:
+        super().__init__(Config(databases, **options))
+        self._databases = databases
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._files._should_handle(scope["path"]):
-            await super().__call__(scope, receive, send)
-        else:
-            await self._application(scope, receive, send)
+    def start(self) -> LiveServer:
+        """As ``Server.start()``; the language, time zone and so on that the test has activated stay the test's."""
+        contextvars.Context().run(super().start)
+        got_request_exception.connect(self._on_view_exception)
+        return self
 
-    async def get_response_async(self, request: Any) -> Any:
+    def settle(self) -> None:
+        """As ``LiveServer.settle()``; what can't be ended, a view in a thread, is kept off the databases."""
+        running = self._databases.running()
         try:
-            response = await sync_to_async(self._files.serve, thread_sensitive=False)(request)
-        except Http404:
-            return await super().get_response_async(request)
-        response._resource_closers.append(request.close)
-        return response
+            super().settle()
+        finally:
+            self._bar(running)
 
+    def stop(self, policy: StopPolicy | None = None) -> StopReport:
+        """As ``LiveServer.stop()``; so is it with what goes on then."""
+        report = super().stop(policy)
+        self._bar(self._databases.running())
+        return report
 
-class StaticRootHandler(_RootFiles):
-    """ASGI: the files that ``collectstatic`` has put into ``STATIC_ROOT``, and the application behind them."""
+    def _bar(self, lives: set[Life]) -> None:
+        for life in lives & self._databases.running():
+            life.is_over = True
 
-    def __init__(self, application: Application) -> None:
-        super().__init__(application, testcases._StaticFilesHandler)
-
-
-class MediaRootHandler(_RootFiles):
-    """ASGI: the files in ``MEDIA_ROOT``, and the application behind them."""
-
-    def __init__(self, application: Application) -> None:
-        super().__init__(application, testcases._MediaFilesHandler)
-
-
-class _Databases:
-    """ASGI: the connections to databases that requests of an application use.
-
-    A request's synchronous code runs in a thread of its own (asgiref's ``ThreadSensitiveContext``), and Django's
-    connections belong to threads. Those to SQLite in memory are the test's, since no other sees its tables; all others
-    are closed behind each request.
-    """
-
-    def __init__(self, application: Application, shared: Mapping[str, Any]) -> None:
-        self._application = application
-        self._shared = shared
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._application(scope, receive, send)
+    def _on_view_exception(self, **_: Any) -> None:
+        life = current_life.get()
+        is_told_anyway = settings.DEBUG_PROPAGATE_EXCEPTIONS
+        if _serving.get() is not self or life is None or life.is_over or is_told_anyway:
             return
-        async with ThreadSensitiveContext():
-            await sync_to_async(self._share)()
-            try:
-                await self._application(scope, receive, send)
-            finally:
-                await sync_to_async(connections.close_all)()
-
-    def _share(self) -> None:
-        for alias, connection in self._shared.items():
-            connections[alias] = connection
+        if (error := sys.exc_info()[1]) is not None:
+            self._errors.append(error)
 
 
 class ServerThread:
-    """What ``django.test.testcases.LiveServerThread`` is to its test case, with an Outrider in it."""
+    """What ``django.test.testcases.LiveServerThread`` is to its test case, with an Outrider in it.
+
+    ``options`` are ``outrider.Config``'s. ``server`` is the server once it has been started.
+    """
 
     daemon = True
 
@@ -133,14 +125,14 @@ class ServerThread:
 
     def start(self) -> None:
         """Returns when it accepts connections, or ``error`` says why it doesn't."""
+        for connection in self.connections_override.values():
+            connection.execute_wrappers.append(refuse_latecomers)
         try:
-            application = self.static_handler(MediaRootHandler(_project()))
-            self.server = live_server(
-                _Databases(application, self.connections_override), host=self.host, port=self.port, **self._options
-            )
+            _check_handler(self.static_handler)
+            application = Databases(self.static_handler(MediaRootHandler(_project())), self.connections_override)
+            self.server = _ProjectServer(application, host=self.host, port=self.port, **self._options)
             self.server.start()
             self.port = self.server.port
-            got_request_exception.connect(self._on_exception)
         except Exception as error:
             self.error = error
         finally:
@@ -148,22 +140,41 @@ class ServerThread:
 
     def terminate(self) -> None:
         """Returns when the server has stopped."""
-        got_request_exception.disconnect(self._on_exception)
-        if self.server is not None:
-            self.server.stop()
+        try:
+            if self.server is not None:
+                self.server.stop()
+        finally:
+            for connection in self.connections_override.values():
+                if refuse_latecomers in connection.execute_wrappers:
+                    connection.execute_wrappers.remove(refuse_latecomers)
 
-    def _on_exception(self, **_: Any) -> None:
-        """Django answers a view's exception itself; here it counts among what the application let out."""
-        error = sys.exc_info()[1]
-        if error is not None and self.server is not None:
-            self.server._errors.append(error)
+    @property
+    def url(self) -> str:
+        """``"http://localhost:49213"``, with the host as it was given."""
+        scheme = "https" if self.server is not None and self.server.config.is_secured else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
 
 
 def _project() -> Application:
-    """The project's ASGI application: ``ASGI_APPLICATION`` (Channels' setting), or Django's for it."""
+    """The project's ASGI application: ``ASGI_APPLICATION`` (Channels' setting), or Django's."""
     name = getattr(settings, "ASGI_APPLICATION", None)
-    application: Application = import_string(name) if name else get_asgi_application()
+    if not name:
+        handler: Application = ASGIHandler()
+        return handler
+    try:
+        application: Application = import_string(name)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"ASGI_APPLICATION = {name!r} can't be imported: {error}") from error
     return application
+
+
+def _check_handler(handler: Any) -> None:
+    if isinstance(handler, type) and not issubclass(handler, ASGIHandler) and hasattr(handler, "get_response"):
+        raise ImproperlyConfigured(
+            f"static_handler = {handler.__name__} is for WSGI: take "
+            "django.contrib.staticfiles.handlers.ASGIStaticFilesHandler, or outrider.contrib.django.StaticRootHandler"
+        )
 
 
 class LiveServerTestCase(testcases.LiveServerTestCase):  # type: ignore[misc]
@@ -171,42 +182,63 @@ class LiveServerTestCase(testcases.LiveServerTestCase):  # type: ignore[misc]
 
     ``options`` are ``outrider.Config``'s: with ``{"tls": True}`` the URL is https, and ``self.server`` has the
     authority. ``raise_server_exceptions``: whether what a view raised fails the test; Django's live server doesn't.
-    Before the databases are flushed, what still runs is ended, so that no request gets into the next test.
+    At the end of a test, what still runs is ended, so that no request gets into the next one's database.
     """
 
     options: ClassVar[Mapping[str, Any]] = {}
     raise_server_exceptions: ClassVar[bool] = False
-    server_thread_class = ServerThread
+    server_thread_class: ClassVar[type[ServerThread]] = ServerThread
     static_handler: ClassVar[Callable[[Application], Application]] = StaticRootHandler
+    server_thread: ClassVar[ServerThread]
 
     @classproperty  # type: ignore[untyped-decorator]
     def live_server_url(cls) -> str:
-        scheme = "https" if cls.options.get("tls") or cls.options.get("ssl_certfile") else "http"
-        return f"{scheme}://{cls.host}:{cls.server_thread.port}"
+        return cls.server_thread.url
 
-    @classmethod
-    def _create_server_thread(cls, connections_override: Mapping[str, Any]) -> ServerThread:
-        handler = cls.__dict__.get("static_handler", cls.static_handler)
-        _check_handler(handler)
-        made: ServerThread = cls.server_thread_class(
-            cls.host, handler, connections_override=connections_override, port=cls.port, **cls.options
-        )
-        return made
+    @classproperty  # type: ignore[untyped-decorator]
+    def live_server_ws_url(cls) -> str:
+        """The same for WebSockets, as ``channels.testing.ChannelsLiveServerTestCase`` has it."""
+        return "ws" + cls.server_thread.url.removeprefix("http")
 
-    @property
-    def server(self) -> LiveServer:
+    @classproperty  # type: ignore[untyped-decorator]
+    def server(cls) -> LiveServer:
         """The server, with its clients: ``self.server.client()``, ``self.server.websocket("/chat")``."""
-        server: LiveServer | None = self.server_thread.server
+        server: LiveServer | None = cls.server_thread.server
         assert server is not None
         return server
 
-    def _fixture_teardown(self) -> None:
+    @classmethod
+    def _create_server_thread(cls, connections_override: Mapping[str, Any]) -> ServerThread:
+        if not issubclass(cls.server_thread_class, ServerThread):
+            raise ImproperlyConfigured(
+                f"server_thread_class = {cls.server_thread_class.__name__} is for WSGI: derive it from "
+                "outrider.contrib.django.ServerThread"
+            )
+        return cls.server_thread_class(
+            cls.host, cls.static_handler, connections_override=connections_override, port=cls.port, **cls.options
+        )
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        self.addCleanup(self._end_test)  # the first that is added is the last that is called
+        ran: unittest.TestResult | None = super().run(result)
+        return ran
+
+    def debug(self) -> None:
+        self.addCleanup(self._end_test)
+        super().debug()
+
+    def _end_test(self) -> None:
         self.server.settle()
         errors = self.server.observe().errors
         self.server.forget()
-        super()._fixture_teardown()
         if self.raise_server_exceptions:
             raise_errors(errors)
+
+    def _fixture_teardown(self) -> None:
+        try:
+            self.server.settle()  # a page that is still open may have asked for something since
+        finally:
+            super()._fixture_teardown()
 
 
 class StaticLiveServerTestCase(LiveServerTestCase):
@@ -216,41 +248,38 @@ class StaticLiveServerTestCase(LiveServerTestCase):
     static_handler = ASGIStaticFilesHandler
 
 
-def _check_handler(handler: Any) -> None:
-    if isinstance(handler, type) and not issubclass(handler, ASGIHandler) and hasattr(handler, "get_response"):
-        raise ImproperlyConfigured(
-            f"static_handler={handler.__name__} is for WSGI: take "
-            "django.contrib.staticfiles.handlers.ASGIStaticFilesHandler, or outrider.contrib.django.StaticRootHandler"
-        )
-
-
 class DjangoLiveServer:
     """pytest-django's ``live_server`` with an ASGI server: ``url``, ``str()``, ``+``, and ``server`` with its clients.
 
-    ``address`` is a host, or ``"host:port"``; ``options`` are ``outrider.Config``'s. Raises what starting it raises.
+    ``address`` is a host, or ``"host:port"``; ``options`` are ``outrider.Config``'s. The test databases are there
+    already. Raises what starting it raises.
     """
 
     def __init__(self, address: str = "localhost", **options: Any) -> None:
-        host, _, port = address.partition(":")
-        shared = {one.alias: one for one in connections.all() if one.vendor == "sqlite" and one.is_in_memory_db()}
-        handler = StaticRootHandler
-        if "django.contrib.staticfiles" in settings.INSTALLED_APPS:
-            handler = ASGIStaticFilesHandler
-        self.thread = ServerThread(host, handler, connections_override=shared, port=int(port or 0), **options)
+        host, port = address.split(":") if address.count(":") == 1 else (address, "0")
+        given = {"host": host, "port": int(port), **options}
+        shared = testcases.LiveServerTestCase._make_connections_override()
+        is_found = "django.contrib.staticfiles" in settings.INSTALLED_APPS
+        handler = ASGIStaticFilesHandler if is_found else StaticRootHandler
+        self.thread = ServerThread(static_handler=handler, connections_override=shared, **given)
         # pytest-django enables it for each test that uses the server.
-        self._live_server_modified_settings = modify_settings(ALLOWED_HOSTS={"append": host})
+        self._live_server_modified_settings = modify_settings(ALLOWED_HOSTS={"append": self.thread.host})
         for connection in shared.values():
             connection.inc_thread_sharing()
-        self.thread.start()
+        with modify_settings(ALLOWED_HOSTS={"append": self.thread.host}):  # which Channels looks at in an import
+            self.thread.start()
         if self.thread.error is not None:
             self.stop()
             raise self.thread.error
 
     def stop(self) -> None:
-        """Returns when it has stopped."""
-        self.thread.terminate()
-        for connection in self.thread.connections_override.values():
-            connection.dec_thread_sharing()
+        """Returns when it has stopped. Does nothing when it has already."""
+        try:
+            self.thread.terminate()
+        finally:
+            shared, self.thread.connections_override = self.thread.connections_override, {}
+            for connection in shared.values():
+                connection.dec_thread_sharing()
 
     @property
     def server(self) -> LiveServer:
@@ -260,8 +289,7 @@ class DjangoLiveServer:
     @property
     def url(self) -> str:
         """``"http://localhost:49213"``."""
-        scheme = "https" if self.server.config.is_secured else "http"
-        return f"{scheme}://{self.thread.host}:{self.thread.port}"
+        return self.thread.url
 
     def __str__(self) -> str:
         return self.url
