@@ -97,9 +97,11 @@ class Servers:
 
     def _start_shared(self, app: Any, options: dict[str, Any]) -> Any:
         if app == DJANGO:
+            if not self._config.pluginmanager.hasplugin("django"):
+                pytest.fail("the application 'django' is the project of pytest-django's settings: it isn't installed")
             from outrider.contrib.django import DjangoLiveServer
 
-            handle = DjangoLiveServer(self._config.getoption("liveserver", None) or "localhost", **options)
+            handle = DjangoLiveServer(self._config.getoption("liveserver", None), **options)
             handle.server.raise_server_exceptions = self._raises()
             self.watch(handle.server)
             return handle

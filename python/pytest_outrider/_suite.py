@@ -25,6 +25,8 @@ def suite_app(config: pytest.Config) -> str | None:
 
 def suite_server(request: pytest.FixtureRequest) -> LiveServer:
     """The live server over that application."""
+    if suite_app(request.config) == DJANGO and request.config.pluginmanager.hasplugin("django"):
+        request.getfixturevalue("django_db_setup")  # which connections are shared depends on the test databases
     server: LiveServer = request.getfixturevalue("_outrider_servers").shared()
     return server
 

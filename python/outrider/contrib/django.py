@@ -16,6 +16,7 @@ connections to SQLite in memory are shared (``django.test.LiveServerTestCase``).
 from __future__ import annotations
 
 import contextvars
+import os
 import sys
 import threading
 import unittest
@@ -27,7 +28,6 @@ from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import got_request_exception
-from django.db import connections
 from django.test import testcases
 from django.test.utils import modify_settings
 from django.utils.functional import classproperty
@@ -251,11 +251,13 @@ class StaticLiveServerTestCase(LiveServerTestCase):
 class DjangoLiveServer:
     """pytest-django's ``live_server`` with an ASGI server: ``url``, ``str()``, ``+``, and ``server`` with its clients.
 
-    ``address`` is a host, or ``"host:port"``; ``options`` are ``outrider.Config``'s. The test databases are there
-    already. Raises what starting it raises.
+    ``address`` is a host, or ``"host:port"``, by default what the environment has in ``DJANGO_LIVE_TEST_SERVER_ADDRESS``,
+    or localhost; ``options`` are ``outrider.Config``'s. The test databases are there already. Raises what starting it
+    raises.
     """
 
-    def __init__(self, address: str = "localhost", **options: Any) -> None:
+    def __init__(self, address: str | None = None, **options: Any) -> None:
+        address = address or os.environ.get("DJANGO_LIVE_TEST_SERVER_ADDRESS") or "localhost"
         host, port = address.split(":") if address.count(":") == 1 else (address, "0")
         given = {"host": host, "port": int(port), **options}
         shared = testcases.LiveServerTestCase._make_connections_override()
