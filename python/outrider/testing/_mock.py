@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: MIT
+"""An HTTP API of somebody else's, for the tests of its clients."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qsl
+
+from outrider._config import Config
+from outrider._stop import StopPolicy
+from outrider._threads import in_thread
+from outrider.testing._live import LiveServer, Observed, raise_errors
+from outrider.testing._mock_answer import Answer, AnswerOptions, Receive, Send
+from outrider.testing._mock_journal import Journal, nearest_routes
+from outrider.testing._mock_routes import AnswerMaker, Conditions, Expected, Fields, MockRequest, Route
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+# Nothing here is worth waiting for, but an answer that is being made may still get out.
+_STOP = StopPolicy(grace=0.0)
+
+
+class Mock:
+    """A server that answers as it is told, and remembers what it was asked; for clients in any language.
+
+    ::
+
+        with Mock() as mock:
+            mock.get("/weather/{place}", json={"degrees": 21})
+            mock.post("/orders", Answer(503), Answer(201))
+            client_under_test(mock.url)
+        mock.assert_called("POST", "/orders", json={"item": 1}, times=2)
+
+    Routes may be added at any time. Of those that match, the most specific answers, whatever their order: text in a
+    path goes before ``{name}``, a method before ``"*"``, a route with conditions (``when()``) before one without; of
+    equals the one that was added last. What no route answers is a 404 that names the routes, and with ``strict`` an
+    error at the end of the block (``check()``).
+
+    ``options`` are ``outrider.Config``'s: ``tls=True`` makes it https with a throw-away authority, which
+    ``mock.server`` gives to clients (``client()``, ``ssl_context()``, ``save_ca()``). It keeps the last 10,000
+    requests, fewer when their bodies have more than 64 MiB together.
+
+    Thread: every method may be called from any.
+    """
+
+    def __init__(self, *, strict: bool = True, **options: Any) -> None:
+        if options.get("isolation", "thread") != "thread":
+            raise ValueError(f"isolation={options['isolation']!r}: a mock runs in a thread of this process")
+        self.strict = strict
+        self._journal = Journal()
+        self._lock = threading.Lock()
+        self._routes: list[Route] = []  # under the lock
+        options = {"port": 0, "lifespan": "off", "ws": "none", **options}
+        self.server: LiveServer = _MockServer(Config(self._serve, **options), mock=self)
+
+    # --- its life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Starts the server; raises what ``Server.start()`` raises."""
+        self.server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stops the server, and then raises what ``check()`` raises."""
+        self.server.stop(_STOP)
+        self.check()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.server.stop(_STOP)
+        if error is None:
+            self.check()
+            return
+        for failure in self.failures():  # which may be the reason
+            error.add_note(f"{type(failure).__name__}: {failure}")
+
+    @property
+    def url(self) -> str:
+        """``"http://127.0.0.1:49213"``. Raises ``StateError`` before it is started."""
+        return self.server.url
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __add__(self, path: str) -> str:
+        return f"{self.url}{path}"
+
+    def __repr__(self) -> str:
+        return f"<Mock {self.server.state}: {len(self._routes)} routes, {len(self.requests)} requests>"
+
+    # --- routes -----------------------------------------------------------------------------------------------------
+
+    def route(self, method: str, path: str, *answers: Answer | AnswerMaker, **answer: Unpack[AnswerOptions]) -> Route:
+        """Answers requests of that method (``"*"``: of each) and path as ``Route.answer()`` says.
+
+        ``{name}`` in the path is one segment, ``{rest...}`` at its end all the rest, and ``?name=value`` a condition.
+        """
+        return self.when(method, path).answer(*answers, **answer)
+
+    def get(self, path: str, *answers: Answer | AnswerMaker, **answer: Unpack[AnswerOptions]) -> Route:
+        """``route("GET", ...)``."""
+        return self.route("GET", path, *answers, **answer)
+
+    def post(self, path: str, *answers: Answer | AnswerMaker, **answer: Unpack[AnswerOptions]) -> Route:
+        """``route("POST", ...)``."""
+        return self.route("POST", path, *answers, **answer)
+
+    def put(self, path: str, *answers: Answer | AnswerMaker, **answer: Unpack[AnswerOptions]) -> Route:
+        """``route("PUT", ...)``."""
+        return self.route("PUT", path, *answers, **answer)
+
+    def patch(self, path: str, *answers: Answer | AnswerMaker, **answer: Unpack[AnswerOptions]) -> Route:
+        """``route("PATCH", ...)``."""
+        return self.route("PATCH", path, *answers, **answer)
+
+    def delete(self, path: str, *answers: Answer | AnswerMaker, **answer: Unpack[AnswerOptions]) -> Route:
+        """``route("DELETE", ...)``."""
+        return self.route("DELETE", path, *answers, **answer)
+
+    def when(self, method: str, path: str, **conditions: Unpack[Conditions]) -> Route:
+        """A route for requests with that ``query``, ``headers``, ``json`` or ``body`` only:
+        ``mock.when("POST", "/orders", json={"item": 1}).answer(Answer(201))``. It answers 200 until it is told.
+
+        The query and the header fields may have others besides; None means that there is none of that name, a list
+        that these are all its values. ``json`` and ``body`` are compared as a whole, with ``==``:
+        ``unittest.mock.ANY`` fits.
+        """
+        route = Route(Expected(method, path, conditions), lambda: self.requests)
+        with self._lock:
+            self._routes.append(route)
+        return route
+
+    # --- what was asked ---------------------------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> tuple[MockRequest, ...]:
+        """What was asked so far, the oldest first; also what no route answered."""
+        return self._journal.requests
+
+    def assert_called(
+        self, method: str, path: str, *, times: int | None = None, **conditions: Unpack[Conditions]
+    ) -> tuple[MockRequest, ...]:
+        """Raises ``AssertionError`` unless that was asked: at least once, or so many ``times``; returns the requests.
+
+        The conditions are those of ``when()``. The error shows what was asked, the nearest first.
+        """
+        __tracebackhide__ = True
+        expected = Expected(method, path, conditions)
+        found = self._journal.matching(expected)
+        if found if times is None else len(found) == times:
+            return found
+        often = f" {len(found)} times, not {times}" if found else ""
+        was = "was" if found else "was not"
+        raise AssertionError(f"the mock {was} asked for {expected}{often}. {self._journal.nearest(expected)}")
+
+    def assert_not_called(self, method: str = "*", path: str = "/{path...}", **conditions: Unpack[Conditions]) -> None:
+        """Raises ``AssertionError`` if that was asked; without arguments, if anything was."""
+        __tracebackhide__ = True
+        self.assert_called(method, path, times=0, **conditions)
+
+    def wait_for(
+        self, method: str, path: str, timeout: float = 5.0, *, times: int = 1, **conditions: Unpack[Conditions]
+    ) -> MockRequest:
+        """Waits until that was asked, for a client that does it later; returns the request.
+
+        It may have been asked before; ``times`` says how often in all. Raises ``AssertionError`` after ``timeout``
+        seconds. Not on the event loop that the client runs on, which couldn't go on: ``async_wait_for()``.
+        """
+        __tracebackhide__ = True
+        expected = Expected(method, path, conditions)
+        request = self._journal.wait_for(expected, times, timeout)
+        if request is not None:
+            return request
+        often = f" {times} times" if times != 1 else ""
+        raise AssertionError(
+            f"the mock was not asked for {expected}{often} within {timeout} s. {self._journal.nearest(expected)}"
+        )
+
+    async def async_wait_for(
+        self, method: str, path: str, timeout: float = 5.0, *, times: int = 1, **conditions: Unpack[Conditions]
+    ) -> MockRequest:
+        """As ``wait_for()``, while the event loop goes on."""
+        __tracebackhide__ = True
+        return await in_thread(lambda: self.wait_for(method, path, timeout, times=times, **conditions))
+
+    def failures(self) -> list[BaseException]:
+        """What ``check()`` would raise."""
+        unexpected = self._journal.unexpected() if self.strict else ""
+        what = [AssertionError(f"the mock was asked for what no route of it answers:\n{unexpected}")]
+        return [*self.server.errors, *(what if unexpected else [])]
+
+    def check(self) -> None:
+        """Raises ``AssertionError`` if something was asked that no route answers (with ``strict``), and what a
+        function raised that was to answer; several in a group."""
+        __tracebackhide__ = True
+        raise_errors(self.failures())
+
+    def forget(self) -> None:
+        """Forgets what was asked; the routes stay, and go on where they are."""
+        self._journal.forget()
+        self.server.forget()
+
+    def reset(self) -> None:
+        """Forgets what was asked, and the routes: a mock that tests share is as new."""
+        with self._lock:
+            self._routes.clear()
+        self.forget()
+
+    # --- the application --------------------------------------------------------------------------------------------
+
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        body = []
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return  # the client has gone, and asked for nothing
+            body.append(message["body"])
+            more = message["more_body"]
+        request, route = self._find(_request(scope, b"".join(body)))
+        self._journal.add(request)
+        answer = self._unknown(request) if route is None else await route.answer_to(request)
+        await answer.send(receive, send)
+
+    def _find(self, request: MockRequest) -> tuple[MockRequest, Route | None]:
+        with self._lock:
+            routes = [route for route in reversed(self._routes) if not route.expected.differences(request)]
+        if not routes:
+            return request, None
+        route = min(routes, key=lambda one: one.expected.vagueness())
+        parameters = route.expected.parameters(request.target) or {}
+        return dataclasses.replace(request, route=route, parameters=parameters), route
+
+    def _unknown(self, request: MockRequest) -> Answer:
+        with self._lock:
+            routes = list(self._routes)
+        shown = nearest_routes(routes, request)
+        self._journal.add_unexpected(request, shown)
+        return Answer(404, text=f"this mock has no route for {request.method} {request.target}. {shown}\n")
+
+
+class _MockServer(LiveServer):
+    """What a mock's routes lack fails a test as what an application lets out does."""
+
+    def __init__(self, config: Config, *, mock: Mock) -> None:
+        super().__init__(config)
+        self._mock = mock
+
+    def observe(self) -> Observed:
+        observed = super().observe()
+        return dataclasses.replace(observed, errors=tuple(self._mock.failures()))
+
+
+def _request(scope: dict[str, Any], body: bytes) -> MockRequest:
+    raw_query = scope["query_string"].decode("latin-1")
+    target = scope["raw_path"].decode("latin-1")
+    return MockRequest(
+        method=scope["method"],
+        path=scope["path"],
+        query=Fields(parse_qsl(raw_query, keep_blank_values=True)),
+        headers=Fields([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]], ignore_case=True),
+        body=body,
+        target=f"{target}?{raw_query}" if raw_query else target,
+    )
