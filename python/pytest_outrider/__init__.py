@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from outrider.testing import Mock
+
     from pytest_outrider._servers import ServerFactory, Servers
 
     # What the plugin keeps for the session, once a fixture was used.
@@ -112,6 +114,21 @@ def session_outrider_server(_outrider_servers: Servers) -> Iterator[ServerFactor
     """As ``outrider_server``; what it starts stops at the end of the session, and is quiesced between tests."""
     with _outrider_servers.factory() as factory:
         yield factory
+
+
+@pytest.fixture
+def outrider_mock(_outrider_servers: Servers) -> Iterator[Mock]:
+    """A mock of somebody's HTTP API: ``outrider_mock.get("/items", json=[])``, ``outrider_mock.url``.
+
+    It remembers what it was asked: ``outrider_mock.assert_called("GET", "/items")``. What no route answers fails the
+    test. ``outrider.testing.Mock`` has all of it, also https and other scopes.
+    """
+    from outrider.testing import Mock
+
+    with _outrider_servers.factory() as factory:
+        mock = Mock()
+        factory.start(mock.server)
+        yield mock
 
 
 @pytest.hookimpl(wrapper=True)

@@ -37,7 +37,10 @@ class ServerFactory:
         serves on the test's own event loop. ``raise_server_exceptions``: whether what the application lets out fails
         the test; by default as the suite has it.
         """
-        server = self._servers.make(app, raise_server_exceptions, options)
+        return self.start(self._servers.make(app, raise_server_exceptions, options))
+
+    def start(self, server: LiveServer) -> LiveServer:
+        """The same with a server that was made elsewhere."""
         if server.config.isolation != "none":
             server.start()
         self.started.append(server)

@@ -152,6 +152,10 @@ class LiveServer(Server):
         told = tuple(error for error in errors if type(error).__name__ not in _DEPARTURES)
         return Observed(url, requests, told, tuple(self._log.lines))
 
+    def note(self, error: BaseException) -> None:
+        """Adds what somebody else found wrong to what the application let out."""
+        self._errors.append(error)
+
     def forget(self) -> None:
         """As ``Server.forget()``, and the lines of the log."""
         if not self._is_stuck:

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 from outrider._config import Config
 from outrider._stop import StopPolicy
 from outrider._threads import in_thread
-from outrider.testing._live import LiveServer, Observed, raise_errors
+from outrider.testing._live import LiveServer, raise_errors
 from outrider.testing._mock_answer import Answer, AnswerOptions, Receive, Send
-from outrider.testing._mock_journal import Journal, nearest_routes
+from outrider.testing._mock_journal import Journal, Unexpected, merged, nearest_routes
 from outrider.testing._mock_routes import AnswerMaker, Conditions, Expected, Fields, MockRequest, Route
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Mock:
         self._lock = threading.Lock()
         self._routes: list[Route] = []  # under the lock
         options = {"port": 0, "lifespan": "off", "ws": "none", **options}
-        self.server: LiveServer = _MockServer(Config(self._serve, **options), mock=self)
+        self.server = LiveServer(Config(self._serve, **options))
 
     # --- its life ---------------------------------------------------------------------------------------------------
 
@@ -193,9 +193,7 @@ class Mock:
 
     def failures(self) -> list[BaseException]:
         """What ``check()`` would raise."""
-        unexpected = self._journal.unexpected() if self.strict else ""
-        what = [AssertionError(f"the mock was asked for what no route of it answers:\n{unexpected}")]
-        return [*self.server.errors, *(what if unexpected else [])]
+        return merged(self.server.observe().errors)
 
     def check(self) -> None:
         """Raises ``AssertionError`` if something was asked that no route answers (with ``strict``), and what a
@@ -242,21 +240,10 @@ class Mock:
     def _unknown(self, request: MockRequest) -> Answer:
         with self._lock:
             routes = list(self._routes)
-        shown = nearest_routes(routes, request)
-        self._journal.add_unexpected(request, shown)
-        return Answer(404, text=f"this mock has no route for {request.method} {request.target}. {shown}\n")
-
-
-class _MockServer(LiveServer):
-    """What a mock's routes lack fails a test as what an application lets out does."""
-
-    def __init__(self, config: Config, *, mock: Mock) -> None:
-        super().__init__(config)
-        self._mock = mock
-
-    def observe(self) -> Observed:
-        observed = super().observe()
-        return dataclasses.replace(observed, errors=tuple(self._mock.failures()))
+        text = nearest_routes(routes, request)
+        if self.strict:
+            self.server.note(Unexpected(text))
+        return Answer(404, text=text + "\n")
 
 
 def _request(scope: dict[str, Any], body: bytes) -> MockRequest:

@@ -24,8 +24,6 @@ class Journal:
         self._requests: deque[MockRequest] = deque()
         self._bytes = 0
         self._dropped = 0  # because there were too many
-        self._unexpected: list[str] = []
-        self._unexpected_count = 0
 
     @property
     def requests(self) -> tuple[MockRequest, ...]:
@@ -41,18 +39,10 @@ class Journal:
                 self._dropped += 1
             self._changed.notify_all()
 
-    def add_unexpected(self, request: MockRequest, routes: str) -> None:
-        """One that no route answers: that is told, even when the request itself isn't kept any more."""
-        with self._changed:
-            self._unexpected_count += 1
-            if len(self._unexpected) < SHOWN_MAX:
-                self._unexpected.append(f"  {request}\n{_indented(routes, 4)}")
-
     def forget(self) -> None:
         with self._changed:
             self._requests.clear()
-            self._unexpected.clear()
-            self._bytes = self._dropped = self._unexpected_count = 0
+            self._bytes = self._dropped = 0
 
     def matching(self, expected: Expected) -> tuple[MockRequest, ...]:
         return tuple(request for request in self.requests if not expected.differences(request))
@@ -67,12 +57,6 @@ class Journal:
         with self._changed:
             return self._changed.wait_for(found, timeout)
 
-    def unexpected(self) -> str:
-        """All that no route answered; empty for none."""
-        with self._changed:
-            more = self._unexpected_count - len(self._unexpected)
-            return "\n".join([*self._unexpected, *([f"  and {more} more"] if more else [])])
-
     def nearest(self, expected: Expected) -> str:
         """What was asked, with what isn't as expected in each."""
         with self._changed:
@@ -84,19 +68,30 @@ class Journal:
         return f"It was asked for, the nearest first:\n{shown}{too_many}"
 
 
+class Unexpected(AssertionError):
+    """A request that no route answers."""
+
+
+def merged(failures: Iterable[BaseException]) -> list[BaseException]:
+    """The same with all that is unexpected told by one."""
+    several = list(failures)
+    texts = [str(failure) for failure in several if isinstance(failure, Unexpected)]
+    if not texts:
+        return several
+    more = [f"and {len(texts) - SHOWN_MAX} more requests"] if len(texts) > SHOWN_MAX else []
+    others = [failure for failure in several if not isinstance(failure, Unexpected)]
+    return [*others, Unexpected("\n".join([*texts[:SHOWN_MAX], *more]))]
+
+
 def nearest_routes(routes: Iterable[Route], request: MockRequest) -> str:
-    """The routes, with what they would have in a request's place."""
+    """What no route answers, and the routes, with what they would have in its place."""
     ordered = sorted(routes, key=lambda route: route.expected.distance(request))
-    if not ordered:
-        return "It has no routes."
-    return f"Its routes, the nearest first:\n{_shown((one, one.expected.differences(request)) for one in ordered)}"
+    shown = _shown((one, one.expected.differences(request)) for one in ordered)
+    has = f"Its routes, the nearest first:\n{shown}" if ordered else "It has no routes."
+    return f"the mock has no route for {request}. {has}"
 
 
 def _shown(entries: Iterable[tuple[object, list[str]]]) -> str:
     lines = ["  ".join([f"  {one}", *([f"({'; '.join(why)})"] if why else [])]) for one, why in entries]
     more = len(lines) - SHOWN_MAX
     return "\n".join([*lines[:SHOWN_MAX], *([f"  and {more} more"] if more > 0 else [])])
-
-
-def _indented(text: str, by: int) -> str:
-    return "\n".join(" " * by + line for line in text.splitlines())
