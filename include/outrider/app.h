@@ -16,7 +16,7 @@
 // route without the request's method is passed over. When only other methods match, the answer is 405 with Allow, or
 // 501 for a method that neither the RFCs nor any route name; when nothing does, 404; for a path that isn't validly
 // percent-encoded, 400. A GET handler answers HEAD, too, and OPTIONS is answered with Allow, unless there is a
-// handler for these.
+// handler for these. App::fallback() answers in the place of all that but the 400.
 //
 // Handlers are functions, lambdas and coroutines. They take, in any order:
 //   Request&                    the request
@@ -95,6 +95,15 @@ class App {
     return *this;
   }
 
+  /// What answers a request that no route does, whatever its method: in the place of 404, 405, 426, 501 and of the
+  /// answer to OPTIONS. It takes Request& or nothing. Paths that aren't validly encoded don't come here. Throws
+  /// std::invalid_argument for a second one.
+  template <class F>
+  App& fallback(F&& handler) {
+    set_fallback(detail::make_handler(std::forward<F>(handler)));
+    return *this;
+  }
+
   /// Throws for a subprotocol that isn't a token, too.
   template <class F>
   App& websocket(std::string_view pattern, F&& handler, WebSocketOptions options = {}) {
@@ -107,6 +116,7 @@ class App {
 
  private:
   void add(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler);
+  void set_fallback(std::shared_ptr<detail::Handler> handler);
   void add_websocket(std::string_view pattern, std::shared_ptr<detail::Handler> handler, WebSocketOptions options);
 
   std::unique_ptr<app::Router> router_;

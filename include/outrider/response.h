@@ -11,6 +11,7 @@
 // Value types; any thread, one at a time. ResponseWriter: the handler's loop only.
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -41,6 +42,15 @@ class HttpError : public std::runtime_error {
 
  private:
   int status_;
+};
+
+/// Thrown by a handler, or by a stream's function, to give its exchange up: nothing (more) is sent, and the
+/// connection ends, so that the peer sees that something is missing. What was written before still leaves. A
+/// WebSocket is cut without a closing handshake. Not reported as an error. For a server that breaks on purpose, as
+/// tests of clients need it, and for a stream that notices that it can't go on.
+class Abort : public std::exception {
+ public:
+  const char* what() const noexcept override { return "the handler gave its exchange up"; }
 };
 
 /// Where a streamed response goes. Valid until the stream's coroutine has ended.

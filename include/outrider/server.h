@@ -79,6 +79,9 @@ class Server {
   /// of swap() take turns, which the time doesn't include. Throws Error(State) on one of the server's own threads,
   /// and when the server doesn't run or is stopped meanwhile.
   bool quiesce(std::chrono::milliseconds timeout = std::chrono::seconds(5));
+  /// The same, but what runs isn't only waited for: it ends by the stages of `policy`, as in a stop, streams and
+  /// WebSockets being told at once. Returns what became of it, when all of it has ended.
+  StopReport quiesce(const StopPolicy& policy);
   /// Puts another application behind the same addresses. Connections stay, and none is refused; requests whose head
   /// comes from now on are answered by `app`. Those that are running stay with the application before and have the
   /// stages of `policy` to end. Returns what became of them, when nothing of that application is left: its handlers

@@ -22,6 +22,11 @@ void App::add(std::string_view method, std::string_view pattern, std::shared_ptr
   router_->add(method, pattern, std::move(handler));
 }
 
+void App::set_fallback(std::shared_ptr<detail::Handler> handler) {
+  if (router_ == nullptr) router_ = std::make_unique<app::Router>();  // moved from
+  router_->set_fallback(std::move(handler));
+}
+
 void App::add_websocket(std::string_view pattern, std::shared_ptr<detail::Handler> handler,
                         WebSocketOptions options) {
   if (router_ == nullptr) router_ = std::make_unique<app::Router>();  // moved from

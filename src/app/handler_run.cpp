@@ -96,6 +96,7 @@ void HandlerRun::begin(http::Exchange& exchange) {
 void HandlerRun::call_handler() {
   if (!exchange_->head().upgrade().empty() && call_websocket_handler()) return;
   if (!find_route(head().method())) return;
+  if (route_ == nullptr) route_ = dispatcher_.site().router->fallback();
   if (route_ == nullptr) return answer_without_route();
   route_->handler->handle(*this);
 }
@@ -509,6 +510,9 @@ void HandlerRun::fail(std::exception_ptr exception) noexcept {
       std::rethrow_exception(exception);
     } catch (const Cancelled&) {
       status = 503;
+    } catch (const Abort&) {
+      if (exchange_ != nullptr) cut_off();
+      return;
     } catch (const HttpError& error) {
       if (error.status() < 200 || error.status() > 999) {
         const ResponseError mistake("an HttpError has the status " + std::to_string(error.status()) +
@@ -540,6 +544,8 @@ void HandlerRun::fail_socket(std::exception_ptr exception) noexcept {
   try {
     std::rethrow_exception(exception);
   } catch (const Cancelled&) {  // NOLINT: no error
+  } catch (const Abort&) {
+    return;  // the session that isn't closed is cut when the run lets go of it, which is next
   } catch (...) {
     dispatcher_.site().report({head().method(), head().target(), exception, request_id()});
   }

@@ -158,6 +158,37 @@ TEST_CASE("another method is 405 with Allow, and OPTIONS is answered by itself")
   CHECK(served.exchange(Served::request("OPTIONS", "/y")) == text_response(404, "Not Found", "Not Found\n"));
 }
 
+TEST_CASE("the fallback answers what no route does, whatever the method, but not a path that isn't encoded") {
+  App app;
+  app.get("/", [] { return "route"; });
+  app.websocket("/socket", [](WebSocket& socket) -> Task<void> { co_await socket.receive(); });
+  app.fallback([](Request& request) -> Task<Response> {
+    co_return Response(std::string(request.method()) + " " + std::string(request.path())).set_status(299);
+  });
+  Served served(app);
+  CHECK(served.get("/") == ok("route"));
+  CHECK(served.get("/a/b%20c").ends_with("\r\n\r\nGET /a/b%20c"));
+  for (const std::string method : {"POST", "OPTIONS", "BREW"}) {
+    CHECK(served.exchange(Served::request(method, "/")).ends_with("\r\n\r\n" + method + " /"));
+  }
+  CHECK(served.get("/socket").ends_with("\r\n\r\nGET /socket"));
+  CHECK(served.exchange(Served::request("OPTIONS", "*")).ends_with("\r\n\r\nOPTIONS *"));
+  CHECK(served.exchange(Served::request("HEAD", "/a")).starts_with("HTTP/1.1 299 "));
+  CHECK(served.get("/%zz").starts_with("HTTP/1.1 400 "));
+  CHECK(served.errors().empty());
+}
+
+TEST_CASE("a fallback has no parameters, and is alone") {
+  App app;
+  CHECK_THROWS_WITH(app.fallback([](std::string) { return ""; }),
+                    "the fallback takes path parameters, but it has no pattern");
+  app.fallback([](Request& request) { return std::string(request.parameter("name")); });
+  CHECK_THROWS_WITH(app.fallback([] { return ""; }), "the fallback is there already");
+  Served served(app);
+  CHECK(served.get("/x").starts_with("HTTP/1.1 500 "));
+  CHECK(served.errors() == std::vector<std::string>{"GET /x: the pattern of the fallback has no parameter 'name'"});
+}
+
 TEST_CASE("HEAD is answered by GET's handler, without its content") {
   App app;
   app.get("/x", [] { return "four"; });

@@ -94,6 +94,15 @@ void Router::add_websocket(std::string_view pattern, std::shared_ptr<detail::Han
   insert(kWebSocketMethod, pattern, std::move(handler)).subprotocols = std::move(subprotocols);
 }
 
+void Router::set_fallback(std::shared_ptr<detail::Handler> handler) {
+  if (handler->parameter_count() != 0) {
+    throw std::invalid_argument("the fallback takes path parameters, but it has no pattern");
+  }
+  if (fallback_.handler != nullptr) throw std::invalid_argument("the fallback is there already");
+  fallback_.pattern = "of the fallback";
+  fallback_.handler = std::move(handler);
+}
+
 Route& Router::insert(std::string_view method, std::string_view pattern, std::shared_ptr<detail::Handler> handler) {
   const std::vector<PatternSegment> segments = parse_pattern(pattern);
   std::vector<std::string> names;

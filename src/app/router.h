@@ -47,6 +47,11 @@ class Router {
   void add_websocket(std::string_view pattern, std::shared_ptr<detail::Handler> handler,
                      std::vector<std::string> subprotocols);
 
+  /// What answers when no route does: see App::fallback(). Throws std::invalid_argument when it takes path parameters, or is the second.
+  void set_fallback(std::shared_ptr<detail::Handler> handler);
+  /// Null when there is none.
+  const Route* fallback() const { return fallback_.handler == nullptr ? nullptr : &fallback_; }
+
   /// The route for a path (validly percent-encoded), or null. HEAD finds GET routes, too.
   const Route* match(std::string_view method, std::string_view path, Captures& captures) const {
     return match(method, path, path.find('%') != std::string_view::npos, captures);
@@ -72,6 +77,7 @@ class Router {
   uint32_t child_by_text(uint32_t node, std::string_view text) const;
 
   std::vector<Node> nodes_;
+  Route fallback_;
 };
 
 }  // namespace outrider::app

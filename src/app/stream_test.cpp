@@ -62,6 +62,48 @@ TEST_CASE("a stream that breaks its promised length is an error") {
   CHECK(served.errors()[1].find("shorter than content-length") != std::string::npos);
 }
 
+TEST_CASE("a handler that gives its exchange up ends the connection without an answer, and it is no error") {
+  App app;
+  app.get("/", [] { return "before"; });
+  app.get("/now", []() -> std::string { throw Abort(); });
+  app.get("/later", [](Request& request) -> Task<std::string> {
+    co_await request.sleep(1ms);
+    throw Abort();
+  });
+  Served served(app);
+  for (const char* path : {"/now", "/later"}) {
+    CAPTURE(path);
+    MemoryClient& client = served.connect();
+    client.send(Served::request("GET", "/") + Served::request("GET", path));
+    CHECK(served.run_until([&] { return client.is_ended(); }));
+    CHECK(!client.was_reset());  // what was answered before isn't lost
+    CHECK(client.received() ==
+          "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 6\r\n\r\nbefore");
+  }
+  CHECK(served.errors().empty());
+  CHECK(served.dispatcher().run_count() == 0);
+}
+
+TEST_CASE("a stream that gives its exchange up sends what it wrote, and no more") {
+  App app;
+  const auto cut = [](ResponseWriter& out) -> Task<void> {
+    co_await out.write("half");
+    throw Abort();
+  };
+  app.get("/sized", [cut] { return Response::stream(cut).set_content_length(8); });
+  app.get("/chunked", [cut] { return Response::stream(cut); });
+  Served served(app);
+  for (const std::string path : {"/sized", "/chunked"}) {
+    CAPTURE(path);
+    MemoryClient& client = served.connect();
+    client.send(Served::request("GET", path));
+    served.settle();
+    CHECK(client.is_ended());
+    CHECK(client.received().ends_with(path == "/sized" ? "content-length: 8\r\n\r\nhalf" : "\r\n4\r\nhalf\r\n"));
+  }
+  CHECK(served.errors().empty());
+}
+
 TEST_CASE("a stream may begin with its head alone") {
   App app;
   app.get("/", [] {

@@ -448,6 +448,28 @@ TEST_CASE("an exception behind the handshake closes with 1011 and is reported, C
   CHECK(served.dispatcher().run_count() == 0);
 }
 
+TEST_CASE("a handler that gives its WebSocket up cuts it without a close frame, before it is accepted and after") {
+  App app;
+  app.websocket("/before", [](WebSocket&) -> Task<void> {
+    throw Abort();
+    co_return;
+  });
+  app.websocket("/after", [](WebSocket& socket) -> Task<void> {
+    co_await socket.send_text("soon");
+    co_await socket.receive();
+    throw Abort();
+  });
+  Served served(app);
+  MemoryClient& before = open_socket(served, "/before");
+  CHECK(before.received() == "");
+  CHECK((before.is_ended() || before.was_reset()));
+  MemoryClient& after = open_socket(served, "/after");
+  CHECK(frames_after(served, after, text_frame("go")) == "text soon|");
+  CHECK((after.is_ended() || after.was_reset()));
+  CHECK(served.dispatcher().run_count() == 0);
+  CHECK(served.errors().empty());
+}
+
 TEST_CASE("a handler that goes on receiving and sending when all is over holds nobody up") {
   App app;
   int laps = 0;

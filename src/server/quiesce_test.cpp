@@ -82,6 +82,52 @@ TEST_CASE("[threads] quiesce cuts no connection that has still to send its first
   CHECK(fresh.received().find("connection: close") == std::string::npos);
 }
 
+TEST_CASE("[threads] quiesce with a policy ends what runs by its stages, and goes on with the same handlers") {
+  std::atomic<int> begun = 0;
+  std::atomic<int> ended = 0;
+  App app = hello_app();
+  app.get("/waits", [&](Request& request) -> Task<std::string> {
+    ++begun;
+    try {
+      co_await request.sleep(1h);
+    } catch (const Cancelled&) {
+      ++ended;
+    }
+    co_return "told";
+  });
+  app.get("/ticks", [&] {
+    return Response::stream([&](ResponseWriter& out) -> Task<void> {
+      try {
+        while (true) {
+          co_await out.write("tick");
+          co_await out.request().sleep(1ms);
+        }
+      } catch (const Cancelled&) {
+        ++ended;
+      }
+      co_await out.write("the end");
+    });
+  });
+  Server server = serve(app, {.threads = 2});
+  CHECK(server.quiesce(StopPolicy()).disconnected == 0);
+  for (int round = 1; round <= 2; ++round) {
+    BlockingClient waiting(server.port());
+    waiting.get("/waits");
+    BlockingClient streaming(server.port());
+    streaming.get("/ticks");
+    CHECK(streaming.read_until("tick"));
+    while (begun < round) std::this_thread::yield();
+    const StopReport report = server.quiesce({1ms, 20s, 20s, false});
+    CHECK(report.disconnected == 2);
+    CHECK(ended == 2 * round);
+    CHECK(waiting.read_until("told"));
+    CHECK(streaming.read_until("the end"));
+    CHECK(answers(server.port()));
+  }
+  server.stop();
+  CHECK_THROWS_AS(server.quiesce(StopPolicy()), Error);
+}
+
 TEST_CASE("[threads] who quiesces a server that is stopped is told") {
   Flag has_begun;
   App app = hello_app();

@@ -41,6 +41,11 @@ bool Server::quiesce(std::chrono::milliseconds timeout) {
   return state_->quiesce(timeout);
 }
 
+StopReport Server::quiesce(const StopPolicy& policy) {
+  if (state_->is_own_thread()) throw Error(ErrorKind::State, "a server's own thread can't wait for its exchanges");
+  return state_->quiesce(policy);
+}
+
 std::string Server::ca_pem() const { return state_->tls() != nullptr ? state_->tls()->ca_pem() : std::string(); }
 std::vector<std::string> Server::chromium_arguments() const {
   return state_->tls() != nullptr ? state_->tls()->chromium_arguments() : std::vector<std::string>();

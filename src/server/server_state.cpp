@@ -314,6 +314,29 @@ StopReport ServerState::swap(std::unique_ptr<ApplicationSource> source, const St
   check_running();
   const std::lock_guard one_at_a_time(changing_);
   check_running();
+  sources_.push_back(std::move(source));
+  const StopReport report = take_over(*sources_.back(), policy);
+  before = std::move(sources_.front());
+  sources_.erase(sources_.begin());
+  return report;
+}
+
+// The source takes over from itself, while connections wait.
+StopReport ServerState::quiesce(const StopPolicy& policy) {
+  check_running();
+  const std::lock_guard one_at_a_time(changing_);
+  check_running();
+  for (const std::unique_ptr<LoopThread>& thread : threads_) thread->hold([](bool) {});
+  struct GoOn {
+    ~GoOn() {
+      for (const std::unique_ptr<LoopThread>& thread : threads) thread->go_on();
+    }
+    const std::vector<std::unique_ptr<LoopThread>>& threads;
+  } const go_on{threads_};
+  return take_over(*sources_.back(), policy);
+}
+
+StopReport ServerState::take_over(ApplicationSource& source, const StopPolicy& policy) {
   const auto began = std::chrono::steady_clock::now();
   struct Waiter {
     std::mutex mutex;
@@ -329,14 +352,11 @@ StopReport ServerState::swap(std::unique_ptr<ApplicationSource> source, const St
     waiter.was_stopped = waiter.was_stopped || !report;
     if (--waiter.left == 0) waiter.told.notify_all();
   };
-  sources_.push_back(std::move(source));
-  for (const std::unique_ptr<LoopThread>& thread : threads_) thread->swap(*sources_.back(), policy, tell);
+  for (const std::unique_ptr<LoopThread>& thread : threads_) thread->swap(source, policy, tell);
   std::unique_lock lock(waiter.mutex);
   waiter.told.wait(lock, [&] { return waiter.left == 0; });
   // Some loop may have either application still, until its thread has ended.
-  if (waiter.was_stopped) throw Error(ErrorKind::State, "the server was stopped before it could change its app");
-  before = std::move(sources_.front());
-  sources_.erase(sources_.begin());
+  if (waiter.was_stopped) throw Error(ErrorKind::State, "the server was stopped before its requests had ended");
   waiter.report.elapsed =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
   return waiter.report;

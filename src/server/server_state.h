@@ -46,6 +46,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   StopReport wait();
   /// Holds all loops until each is quiet, or the time has passed; then lets them go on. Not on one of the threads.
   bool quiesce(std::chrono::milliseconds timeout);
+  /// The same, but what runs ends by the stages of `policy`, and what became of it is returned.
+  StopReport quiesce(const StopPolicy& policy);
   /// Another application takes over in all loops; returns when nothing of the one before is left, with what became
   /// of its exchanges. Not on one of the threads.
   StopReport swap(std::unique_ptr<ApplicationSource> source, const StopPolicy& policy);
@@ -66,6 +68,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   void make_threads();
   void start_threads();
   void on_thread_end(const StopReport& report, std::exception_ptr failure);
+  /// `source`, one of sources_, makes the applications from now on. With changing_ held.
+  StopReport take_over(ApplicationSource& source, const StopPolicy& policy);
   void check_running() const;
   void join_all();
   void destroy_sources();

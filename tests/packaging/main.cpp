@@ -13,8 +13,13 @@
 #include <string_view>
 
 #include <outrider/outrider.h>
+#include <outrider/testing.h>
 
 namespace {
+
+bool answers_hello(std::string_view response) {
+  return response.starts_with("HTTP/1.1 200 ") && response.ends_with("\r\n\r\nhello");
+}
 
 std::string ask(std::uint16_t port) {
   sockaddr_in address{};
@@ -43,5 +48,9 @@ int main() {
   const std::string response = ask(static_cast<std::uint16_t>(server.port()));
   server.stop();
   std::printf("%s\n%s\n", std::string(server.url()).c_str(), response.c_str());
-  return response.starts_with("HTTP/1.1 200 ") && response.ends_with("\r\n\r\nhello") ? 0 : 1;
+
+  outrider::testing::Mock mock;
+  mock.get("/", outrider::testing::Answer{.body = "hello"});
+  const bool is_played = answers_hello(ask(mock.port())) && mock.unexpected().empty();
+  return answers_hello(response) && is_played ? 0 : 1;
 }
