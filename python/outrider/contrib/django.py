@@ -68,6 +68,10 @@ class _ProjectServer(LiveServer):
     def start(self) -> LiveServer:
         """As ``Server.start()``; the language, time zone and so on that the test has activated stay the test's."""
         contextvars.Context().run(super().start)
+        # The host as it was given, which is the one in ALLOWED_HOSTS: its clients go there.
+        scheme = "https" if self.config.is_secured else "http"
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        self._urls = [f"{scheme}://{host}:{self.port}"]
         got_request_exception.connect(self._on_view_exception)
         return self
 
@@ -148,13 +152,6 @@ class ServerThread:
                 if refuse_latecomers in connection.execute_wrappers:
                     connection.execute_wrappers.remove(refuse_latecomers)
 
-    @property
-    def url(self) -> str:
-        """``"http://localhost:49213"``, with the host as it was given."""
-        scheme = "https" if self.server is not None and self.server.config.is_secured else "http"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}:{self.port}"
-
 
 def _project() -> Application:
     """The project's ASGI application: ``ASGI_APPLICATION`` (Channels' setting), or Django's."""
@@ -193,12 +190,13 @@ class LiveServerTestCase(testcases.LiveServerTestCase):  # type: ignore[misc]
 
     @classproperty  # type: ignore[untyped-decorator]
     def live_server_url(cls) -> str:
-        return cls.server_thread.url
+        url: str = cls.server.url
+        return url
 
     @classproperty  # type: ignore[untyped-decorator]
     def live_server_ws_url(cls) -> str:
         """The same for WebSockets, as ``channels.testing.ChannelsLiveServerTestCase`` has it."""
-        return "ws" + cls.server_thread.url.removeprefix("http")
+        return "ws" + str(cls.live_server_url).removeprefix("http")
 
     @classproperty  # type: ignore[untyped-decorator]
     def server(cls) -> LiveServer:
@@ -291,7 +289,7 @@ class DjangoLiveServer:
     @property
     def url(self) -> str:
         """``"http://localhost:49213"``."""
-        return self.thread.url
+        return self.server.url
 
     def __str__(self) -> str:
         return self.url

@@ -85,6 +85,8 @@ class TestAddress(Case):
     def test_the_host_is_allowed(self) -> None:
         self.assertIn("localhost", settings.ALLOWED_HOSTS)
         self.assertEqual(self.about()["host"], f"localhost:{self.server_thread.port}")
+        with self.server.client() as client:
+            self.assertEqual(client.get("/about/").json()["host"], f"localhost:{self.server_thread.port}")
 
     def test_another_host_is_not_allowed(self) -> None:
         plain = HTTPConnection("localhost", self.server_thread.port)
@@ -408,7 +410,7 @@ class TestTls(Case):
         with urlopen(self.live_server_url + "/about/", context=self.server.ssl_context()) as response:
             self.assertTrue(json.load(response)["is_secure"])
         with self.server.client() as client:
-            self.assertTrue(client.get(self.live_server_url + "/about/").json()["is_secure"])
+            self.assertTrue(client.get("/about/").json()["is_secure"])
 
 
 @unittest.skipUnless(HAS_CHANNELS, "Channels isn't installed")
