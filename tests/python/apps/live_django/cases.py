@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.util
 import json
@@ -346,11 +347,15 @@ class TestEndOfATest(Case):
     def test_3_a_view_is_left_waiting(self) -> None:
         for event in (views.entered, views.told, views.left):
             event.clear()
-        thread = threading.Thread(target=self.status, args=("/add-when-told/?name=late",))
+        thread = threading.Thread(target=self.ask_in_vain)
         thread.start()
         self.addClassCleanup(thread.join)
         self.addClassCleanup(views.told.set)
         views.entered.wait()
+
+    def ask_in_vain(self) -> None:
+        with contextlib.suppress(OSError):  # the connection is cut off
+            self.status("/add-when-told/?name=late")
 
     def test_4_it_cannot_write_into_the_next_tests_database(self) -> None:
         views.told.set()
@@ -387,7 +392,7 @@ class TestExceptions(TransactionTestCase):
         with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True):
             (error,) = self.outcome(raises=True).errors
         self.assertIn("ValueError: on purpose", error[1])
-        self.assertNotIn("ExceptionGroup", error[1])
+        self.assertNotIn("the application let out 2", error[1])
 
 
 class TestClientBesideIt(Case):
