@@ -2,16 +2,8 @@
 
 import json
 import urllib.request
-from typing import Any
 
-import outrider
-
-
-async def weather_service(scope: Any, receive: Any, send: Any) -> None:
-    assert scope["type"] == "http"
-    body = json.dumps({"place": scope["path"].strip("/"), "degrees": 21}).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": body})
+from outrider.testing import Answer, Mock
 
 
 def is_warm(place: str, service: str) -> bool:  # the code under test
@@ -19,8 +11,12 @@ def is_warm(place: str, service: str) -> bool:  # the code under test
         return bool(json.load(answer)["degrees"] > 18)
 
 
-with outrider.serve(weather_service) as server:
-    assert is_warm("Lisbon", server.url)
+with Mock() as mock:
+    mock.get("/{place}", json={"degrees": 21})
+    mock.get("/Reykjavik", Answer(json={"degrees": 9}))
+    assert is_warm("Lisbon", mock.url)
+    assert not is_warm("Reykjavik", mock.url)
 
-for request in server.requests:
-    print(request.method, request.path, request.status)
+mock.assert_called("GET", "/Lisbon", times=1)
+for request in mock.requests:
+    print(request)

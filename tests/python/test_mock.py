@@ -164,6 +164,11 @@ def test_a_delayed_answer_comes_late_and_at_once_when_the_mock_stops(mock: Mock,
         (lambda: Answer(body=b"abc", cut_after=-1), ValueError, "0 or more"),
         (lambda: Mock().get("items"), ValueError, "must begin with a slash"),
         (lambda: Mock().get("/{rest...}/a"), ValueError, "a rest that isn't at its end"),
+        (lambda: Mock().get("/a/{b}.json"), ValueError, "neither text nor a parameter"),
+        (lambda: Mock().get("/a/{}"), ValueError, "neither text nor a parameter"),
+        (lambda: Mock().get("/{a}/{a}"), ValueError, "two parameters of one name"),
+        (lambda: Mock().get("/", query={}), TypeError, "query is a condition"),  # type: ignore[call-arg]
+        (lambda: Mock().when("GET", "/", status=3), TypeError, "'status' is no condition"),  # type: ignore[call-arg]
         (lambda: Mock().get("/", Answer(), status=3), TypeError, "give them to that Answer"),
         (lambda: Mock().get("/", 404), TypeError, "404 is no answer"),
         (lambda: Mock().when("GET", "/", params={}), TypeError, "'params' is no condition"),

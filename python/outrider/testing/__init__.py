@@ -15,7 +15,8 @@ from __future__ import annotations
 from outrider.testing._live import LiveServer, Observed
 from outrider.testing._mock import Mock
 from outrider.testing._mock_answer import Answer
-from outrider.testing._mock_routes import MockRequest, Route
+from outrider.testing._mock_request import MockRequest
+from outrider.testing._mock_routes import Route
 from outrider.testing._unittest import LiveServerTestCase
 
 __all__ = ["Answer", "LiveServer", "LiveServerTestCase", "Mock", "MockRequest", "Observed", "Route"]

@@ -15,7 +15,8 @@ from outrider._threads import in_thread
 from outrider.testing._live import LiveServer, raise_errors
 from outrider.testing._mock_answer import Answer, AnswerOptions, Receive, Send
 from outrider.testing._mock_journal import Journal, Unexpected, merged, nearest_routes
-from outrider.testing._mock_routes import AnswerMaker, Conditions, Expected, Fields, MockRequest, Route
+from outrider.testing._mock_request import Fields, MockRequest
+from outrider.testing._mock_routes import AnswerMaker, Conditions, Expected, Route
 
 if TYPE_CHECKING:
     from typing import Unpack

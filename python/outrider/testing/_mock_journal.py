@@ -7,7 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
-from outrider.testing._mock_routes import Expected, MockRequest, Route
+from outrider.testing._mock_request import MockRequest
+from outrider.testing._mock_routes import Expected, Route
 
 # What is kept; the oldest goes first.
 REQUESTS_MAX = 10_000

@@ -1,25 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""What a mock is asked, and which of its routes that is for."""
+"""Which requests a mock's route is for, and what it answers."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import itertools
-import json as json_module
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import parse_qsl, unquote
 
 from outrider._threads import in_thread
 from outrider.testing._mock_answer import UNSET, Answer, AnswerOptions
+from outrider.testing._mock_request import Fields, MockRequest, shown
 
 if TYPE_CHECKING:
     from typing import Unpack
-
-# How much of a value is shown.
-SHOWN_MAX = 120
 
 
 class Conditions(TypedDict, total=False):
@@ -29,64 +26,6 @@ class Conditions(TypedDict, total=False):
     headers: Mapping[str, Any]
     json: Any
     body: bytes | str
-
-
-class Fields(Mapping[str, str]):
-    """Header fields, or a query: ``fields["name"]`` is the first value of that name, ``fields.all("name")`` are all.
-    The names of header fields are in lower case, and are found in any."""
-
-    def __init__(self, pairs: Sequence[tuple[str, str]], *, ignore_case: bool = False) -> None:
-        self.pairs = tuple(pairs)
-        self._ignore_case = ignore_case
-
-    def all(self, name: str) -> list[str]:
-        """The values of that name, in their order."""
-        wanted = name.lower() if self._ignore_case else name
-        return [value for key, value in self.pairs if key == wanted]
-
-    def __getitem__(self, name: str) -> str:
-        for value in self.all(name):
-            return value
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict(self.pairs))
-
-    def __len__(self) -> int:
-        return len(dict(self.pairs))
-
-    def __repr__(self) -> str:
-        return f"Fields({list(self.pairs)!r})"
-
-
-@dataclass(frozen=True)
-class MockRequest:
-    """A request that a mock was sent.
-
-    ``path`` is decoded, ``target`` is what was sent, with the query. ``parameters`` are those of the route's path, by
-    name; ``route`` is None where none answers.
-    """
-
-    method: str
-    path: str
-    query: Fields = field(repr=False)
-    headers: Fields = field(repr=False)
-    body: bytes = field(repr=False)
-    target: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    route: Route | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def text(self) -> str:
-        """The body, as UTF-8; what isn't becomes U+FFFD."""
-        return self.body.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """What the body says. Raises ``ValueError`` when it isn't JSON."""
-        return json_module.loads(self.body)
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.target}{f' {_shown(self.text)}' if self.body else ''}"
 
 
 class Expected:
@@ -100,18 +39,18 @@ class Expected:
 
     def __init__(self, method: str, path: str, conditions: Conditions) -> None:
         path, _, query = path.partition("?")
-        if not path.startswith("/") and path != "*":
-            raise ValueError(f"the path {path!r} must begin with a slash")
         unknown = set(conditions) - {"query", "headers", "json", "body"}
         if unknown:
-            raise TypeError(f"{unknown.pop()!r} is no condition: those are query, headers, json and body")
+            raise TypeError(
+                f"{unknown.pop()!r} is no condition: those are query, headers, json and body; "
+                "what is answered is said by when(...).answer(...)"
+            )
         self.method = method.upper()
         self.path = path
-        self._segments = path.split("/")
-        if any(_is_rest(segment) for segment in self._segments[:-1]):
-            raise ValueError(f"the path {path!r} has a rest that isn't at its end")
-        self.query: dict[str, Any] = {**_grouped(query), **conditions.get("query", {})}
-        self.headers: dict[str, Any] = {name.lower(): value for name, value in conditions.get("headers", {}).items()}
+        self._segments = _segments(path)
+        self.query: dict[str, Any] = {**_grouped(query), **(conditions.get("query") or {})}
+        headers = conditions.get("headers") or {}
+        self.headers: dict[str, Any] = {name.lower(): value for name, value in headers.items()}
         self.json = conditions.get("json", UNSET)
         body = conditions.get("body")
         self.body = body.encode() if isinstance(body, str) else body
@@ -140,7 +79,7 @@ class Expected:
         found += _field_differences("query parameter", self.query, request.query)
         found += _field_differences("header", self.headers, request.headers)
         if self.body is not None and self.body != request.body:
-            found.append(f"the body isn't {_shown(self.body)}")
+            found.append(f"the body isn't {shown(self.body)}")
         if self.json is not UNSET:
             try:
                 difference = _json_difference(self.json, request.json(), "json")
@@ -164,10 +103,10 @@ class Expected:
         return segments, self.method == "*", -conditions
 
     def __str__(self) -> str:
-        shown = [f"{name}={_shown(value)}" for name in ("query", "headers") if (value := getattr(self, name))]
-        shown += [f"json={_shown(self.json)}"] if self.json is not UNSET else []
-        shown += [f"body={_shown(self.body)}"] if self.body is not None else []
-        return " ".join([self.method, self.path, *shown])
+        parts = [f"{name}={shown(value)}" for name in ("query", "headers") if (value := getattr(self, name))]
+        parts += [f"json={shown(self.json)}"] if self.json is not UNSET else []
+        parts += [f"body={shown(self.body)}"] if self.body is not None else []
+        return " ".join([self.method, self.path, *parts])
 
 
 AnswerMaker = Callable[[MockRequest], Answer | Awaitable[Answer]]
@@ -190,6 +129,8 @@ class Route:
         """
         if answers and options:
             raise TypeError(f"{options!r} besides {answers[0]!r}: give them to that Answer(...)")
+        if "query" in options:
+            raise TypeError("query is a condition, and no part of an answer: when(..., query=...).answer(...)")
         for one in answers:
             if not isinstance(one, Answer) and not callable(one):
                 raise TypeError(f"{one!r} is no answer: give an Answer(...), or a function that returns one")
@@ -232,6 +173,22 @@ def _call(function: AnswerMaker, request: MockRequest) -> Any:
         raise RuntimeError(f"the function {function!r} of a mock's route raised StopIteration") from error
 
 
+def _segments(path: str) -> list[str]:
+    """Raises ``ValueError`` for what no path can match."""
+    segments = path.split("/")
+    if not path.startswith("/") and path != "*":
+        raise ValueError(f"the path {path!r} must begin with a slash")
+    names = [segment for segment in segments if "{" in segment or "}" in segment]
+    for name in names:
+        if not re.fullmatch(r"\{[^{}.]+(\.\.\.)?\}", name):
+            raise ValueError(f"{name!r} in the path {path!r} is neither text nor a parameter: those are {{name}} alone")
+        if _is_rest(name) and name != segments[-1]:
+            raise ValueError(f"the path {path!r} has a rest that isn't at its end")
+    if len(set(names)) < len(names):
+        raise ValueError(f"the path {path!r} has two parameters of one name")
+    return segments
+
+
 def _is_parameter(segment: str) -> bool:
     return segment.startswith("{") and segment.endswith("}") and not _is_rest(segment)
 
@@ -259,9 +216,9 @@ def _field_differences(kind: str, expected: Mapping[str, Any], given: Fields) ->
             is_right = any(_as_text(wanted) == value for value in values)
         if is_right:
             continue
-        shown = " and ".join(_shown(value) for value in values) or "missing"
+        has = " and ".join(shown(value) for value in values) or "missing"
         should = "and should be missing" if wanted is None else f"not {wanted!r}"
-        found.append(f"the {kind} {name!r} is {shown}, {should}")
+        found.append(f"the {kind} {name!r} is {has}, {should}")
     return found
 
 
@@ -287,10 +244,4 @@ def _json_difference(expected: Any, given: Any, where: str) -> str:
         for number, pair in enumerate(zip(expected, given, strict=True)):
             if difference := _json_difference(*pair, f"{where}[{number}]"):
                 return difference
-    return f"{where} is {_shown(given)}, not {_shown(expected)}"
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    text = text if text.isprintable() else repr(text)
-    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
+    return f"{where} is {shown(given)}, not {shown(expected)}"
