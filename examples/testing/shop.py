@@ -71,6 +71,7 @@ PAGE = """<!doctype html><title>Shop</title>
   const show = (id, text) => { document.getElementById(id).textContent = text }
   const ticks = new EventSource("/ticks")
   ticks.onmessage = event => show("tick", event.data)
+  ticks.onerror = () => show("tick", "over")
   const chat = new WebSocket(location.origin.replace("http", "ws") + "/chat")
   chat.onopen = () => chat.send("hello")
   chat.onmessage = event => show("answer", event.data)

@@ -60,7 +60,8 @@ def parse_options(arguments: Sequence[str]) -> dict[str, Any]:
     """The options among ``Config``'s that are given, in the spelling of the command line. Raises ``ValueError``."""
     parser = _OptionsParser(usage="", add_help=False, allow_abbrev=False)
     _add_options(parser)
-    parser.set_defaults(**{action.dest: argparse.SUPPRESS for action in parser._actions})
+    for action in parser._actions:
+        action.default = argparse.SUPPRESS
     return vars(parser.parse_args(arguments))
 
 

@@ -168,6 +168,12 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     return result
 
 
+def settle_servers(item: pytest.Item) -> None:
+    """Ends what the servers that fixtures started still do for a test, if there are any."""
+    if servers := item.session.stash.get(_SERVERS, None):
+        servers.settle()
+
+
 def _end_phase(item: pytest.Item, phase: str, error: BaseException | None = None) -> None:
     __tracebackhide__ = True
     servers = item.session.stash.get(_SERVERS, None)

@@ -164,14 +164,21 @@ class Servers:
         error = server.stop().lifespan_error if was_ready else None  # of the stop before
         return [*observed.errors, error] if error is not None and error not in observed.errors else [*observed.errors]
 
+    def settle(self) -> None:
+        for server in self._watched:
+            _settled(server)
+
     def end_phase(self, item: pytest.Item, phase: str, error: BaseException | None) -> None:
         """Ends what still runs, shows in the test's report what the servers did, and raises what their applications let
         out, unless the phase has failed with ``error`` anyway."""
         __tracebackhide__ = True
         is_chosen = chosen_raises(item)
+        # A browser's pages, of which pictures may be taken, stay as the test left them until they are closed.
+        may_go_on = phase != "teardown" and "new_context" in getattr(item, "fixturenames", ())
         failures: list[BaseException] = []
         for server, told in self._watched.items():
-            failures += _settled(server)
+            if not may_go_on:
+                failures += _settled(server)
             observed = server.observe()
             self._watched[server] = observed
             self._show(item, phase, observed.since(told))
