@@ -85,28 +85,27 @@ class Clients(Beside):
             source.response.raise_for_status()
             yield source.aiter_sse()
 
-    def websocket(self, path: str = "/", **options: Any) -> websockets.sync.client.ClientConnection:
+    @contextlib.contextmanager
+    def websocket(self, path: str = "/", **options: Any) -> Iterator[websockets.sync.client.ClientConnection]:
         """A WebSocket of websockets' blocking client: ``with server.websocket("/chat") as chat: chat.send("hello")``.
 
         ``options`` are ``websockets.sync.client.connect()``'s. Raises what that raises, and ``ImportError`` without
         websockets.
         """
         package = _load("websockets.sync.client", "websocket()")
-        made: websockets.sync.client.ClientConnection
-        if self.config.uds is not None:
-            made = package.unix_connect(self.config.uds, **self._websocket_options(path, options))
-        else:
-            made = package.connect(**self._websocket_options(path, {"proxy": None, **options}))
-        return made
+        options = self._websocket_options(path, options)
+        uds = self.config.uds
+        with package.connect(**options) if uds is None else package.unix_connect(uds, **options) as connection:
+            yield connection
 
     def async_websocket(self, path: str = "/", **options: Any) -> websockets.asyncio.client.connect:
         """As ``websocket()``, of websockets' asyncio client: ``async with server.async_websocket() as chat:``."""
         package = _load("websockets.asyncio.client", "async_websocket()")
-        made: websockets.asyncio.client.connect
-        if self.config.uds is not None:
-            made = package.unix_connect(self.config.uds, **self._websocket_options(path, options))
-        else:
-            made = package.connect(**self._websocket_options(path, {"proxy": None, **options}))
+        options = self._websocket_options(path, options)
+        uds = self.config.uds
+        made: websockets.asyncio.client.connect = (
+            package.connect(**options) if uds is None else package.unix_connect(uds, **options)
+        )
         return made
 
     def _client_options(self, package: Any, transport: Any, options: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +124,7 @@ class Clients(Beside):
             raise ValueError(f"the path of a WebSocket begins with a slash: {path!r} doesn't")
         scheme = self._scheme("ws")
         where = _UNIX_HOST if self.config.uds is not None else self._url().partition("://")[2]
+        options.setdefault("proxy", None)
         if self.config.tls:
             options.setdefault("ssl", self.ssl_context())
         return {"uri": f"{scheme}://{where}{path}", **options}

@@ -126,18 +126,14 @@ class Servers:
         return app
 
     def _raises(self) -> bool:
-        try:
+        with _as_failure("the ini option outrider_raise_server_exceptions, which is true or false"):
             return bool(self._config.getini("outrider_raise_server_exceptions"))
-        except ValueError as error:
-            pytest.fail(f"the ini option outrider_raise_server_exceptions is true or false: {error}", pytrace=False)
 
     def _suite_options(self) -> dict[str, Any]:
         if self._options is None:
-            try:
+            with _as_failure("the ini option outrider_options"):
                 self._options = parse_options(self._config.getini("outrider_options"))
-            except ValueError as error:
-                pytest.fail(f"the ini option outrider_options: {error}", pytrace=False)
-        return self._options
+        return self._options or {}
 
     def watch(self, server: LiveServer) -> None:
         self._watched[server] = _NOTHING
@@ -203,6 +199,15 @@ def live(handle: Any) -> LiveServer:
     """The server behind what ``live_server`` gives."""
     server: LiveServer = handle if isinstance(handle, LiveServer) else handle.server
     return server
+
+
+@contextlib.contextmanager
+def _as_failure(where: str) -> Iterator[None]:
+    """A mistake in the settings fails the test, in a sentence."""
+    try:
+        yield
+    except (ValueError, pytest.UsageError) as error:
+        raise pytest.fail.Exception(f"{where}: {error}", pytrace=False) from None
 
 
 def _settled(server: LiveServer) -> list[BaseException]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,5 +80,34 @@ def ask(serve: Serve) -> Ask:
             raise error
         assert status == 200
         return results[0]
+
+    return run
+
+
+# Other plugins than ours, which a suite names when it wants them.
+_OTHERS = ("asyncio", "base_url", "django", "playwright", "faker", "hypothesispytest", "pytest-localserver")
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """`suite(text_of_the_tests, *arguments)` runs a suite that has our plugin and those in `plugins`, in this process
+    or in one of its own; a file of a name beside it is `files={"conftest.py": ...}`."""
+
+    def run(
+        tests: str,
+        *arguments: str,
+        plugins: Sequence[str] = (),
+        files: Mapping[str, str] | None = None,
+        subprocess: bool = False,
+    ) -> pytest.RunResult:
+        for name, text in {"test_suite.py": tests, **(files or {})}.items():
+            path = pytester.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        blocked = [part for name in _OTHERS if name not in plugins for part in ("-p", f"no:{name}")]
+        options = ["-o", f"pythonpath={Path(__file__).parent}", "-Werror", "--strict-markers", *blocked, *arguments]
+        if subprocess:
+            return pytester.runpytest_subprocess(*options, timeout=300)
+        return pytester.runpytest_inprocess(*options)
 
     return run

@@ -194,7 +194,7 @@ class LiveServer(Server):
 
     def _on_loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if error is not None and context.get("task") is not None:
+        if error is not None and isinstance(context.get("future"), asyncio.Task):
             self._errors.append(error)
         loop.default_exception_handler(context)
 
