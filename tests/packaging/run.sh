@@ -52,6 +52,21 @@ step "no dependency comes along" only_outrider_is_installed
 step "the package imports" installed 'print(outrider.__version__)'
 step "type information is installed" installed \
   'folder = pathlib.Path(outrider.__file__).parent; [(folder / name).stat() for name in ("py.typed", "_engine.pyi")]'
+installed_plugin() { "$out/venv/bin/python" -I -c "
+import importlib.metadata, sys
+(plugin,) = importlib.metadata.entry_points(group='pytest11')
+assert (plugin.name, plugin.value, plugin.dist.name) == ('outrider', 'pytest_outrider', 'outrider'), plugin
+import pathlib
+folder = pathlib.Path(plugin.dist.locate_file('pytest_outrider'))
+assert (folder / 'py.typed').exists()
+import types  # pytest itself isn't here: what the plugin imports of it is in the way of nobody
+sys.modules['pytest'] = types.SimpleNamespace(
+    hookimpl=lambda **_: lambda f: f,
+    fixture=lambda *a, **_: a[0] if a else lambda f: f, StashKey=object)
+plugin.load()
+assert not [name for name in sys.modules if name.partition('.')[0] == 'outrider'], 'an unused plugin imports the server'
+"; }
+step "pytest finds the plugin, which doesn't import the server" installed_plugin
 cd "$out"  # away from the sources, so that the type checker sees the installed package
 step "mypy --strict accepts a user's program" "$mypy" --strict --cache-dir "$out/mypy" \
   --python-executable "$out/venv/bin/python" ../../tests/packaging/user.py
