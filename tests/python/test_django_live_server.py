@@ -76,6 +76,11 @@ def test_so_it_does_with_pytest(tmp_path: Path) -> None:
     assert re.search(r"4\d passed", printed), printed
 
 
+def test_the_recipes_are_run_by_djangos_command() -> None:
+    recipe = APPS.parents[2] / "examples" / "testing" / "django_shop"
+    assert "Ran 4 tests" in run(recipe, "manage", "test", DJANGO_SETTINGS_MODULE="shop.settings")
+
+
 @pytest.mark.parametrize(
     "plugins",
     [("pytest_outrider", "django", "base_url"), ("base_url", "django", "pytest_outrider")],
