@@ -237,6 +237,18 @@ def test_the_most_specific_route_answers_in_whatever_order_they_were_added(mock:
     assert [one.text for one in asked] == ["new lamp", "new", "new, any method", "one", "rest", "the last one"]
 
 
+def test_a_route_for_get_answers_head_too_where_no_other_does(mock: Mock, client: httpx.Client) -> None:
+    mock.get("/a", text="content")
+    mock.get("/b", text="content")
+    mock.route("HEAD", "/b", status=204)
+    answer = client.head("/a")
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "7", b"")
+    assert client.head("/b").status_code == 204
+    assert client.get("/b").status_code == 200
+    mock.assert_called("HEAD", "/a", times=1)
+    mock.assert_not_called("GET", "/a")
+
+
 @pytest.mark.parametrize(
     ("conditions", "fits"),
     [

@@ -103,6 +103,7 @@ class Mock:
         """Answers requests of that method (``"*"``: of each) and path as ``Route.answer()`` says.
 
         ``{name}`` in the path is one segment, ``{rest...}`` at its end all the rest, and ``?name=value`` a condition.
+        A route for GET answers HEAD, too, where no other does.
         """
         return self.when(method, path).answer(*answers, **answer)
 
@@ -231,10 +232,14 @@ class Mock:
 
     def _find(self, request: MockRequest) -> tuple[MockRequest, Route | None]:
         with self._lock:
-            routes = [route for route in reversed(self._routes) if not route.expected.differences(request)]
-        if not routes:
+            routes = self._routes[::-1]
+        found = [route for route in routes if not route.expected.differences(request)]
+        if not found and request.method == "HEAD":
+            as_get = dataclasses.replace(request, method="GET")
+            found = [route for route in routes if not route.expected.differences(as_get)]
+        if not found:
             return request, None
-        route = min(routes, key=lambda one: one.expected.vagueness())
+        route = min(found, key=lambda one: one.expected.vagueness())
         parameters = route.expected.parameters(request.target) or {}
         return dataclasses.replace(request, route=route, parameters=parameters), route
 
