@@ -45,9 +45,9 @@ class HttpError : public std::runtime_error {
 };
 
 /// Thrown by a handler, or by a stream's function, to give its exchange up: nothing (more) is sent, and the
-/// connection ends, so that the peer sees that something is missing. What was written before still leaves. A
-/// WebSocket is cut without a closing handshake. Not reported as an error. For a server that breaks on purpose, as
-/// tests of clients need it, and for a stream that notices that it can't go on.
+/// connection ends, so that the peer sees that something is missing: by the framing of what was written, which still
+/// leaves, or else by a reset. A WebSocket is cut without a closing handshake. Not reported as an error. For a server
+/// that breaks on purpose, as tests of clients need it, and for a stream that notices that it can't go on.
 class Abort : public std::exception {
  public:
   const char* what() const noexcept override { return "the handler gave its exchange up"; }

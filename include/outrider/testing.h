@@ -108,7 +108,7 @@ struct Answer {
   std::string body = {};
   /// Before all of it. A client that goes, and the Mock's end, end the wait.
   std::chrono::milliseconds delay{0};
-  /// The connection ends without an answer.
+  /// The connection is reset, without an answer.
   bool drop = false;
   /// The connection ends after so many bytes of the body, which are less than it has; its Content-Length is that of
   /// the whole.
@@ -149,7 +149,7 @@ struct MockRequest {
 
 /// What a Mock keeps.
 struct MockLimits {
-  std::size_t requests_max = 1000;                ///< the oldest are forgotten
+  std::size_t requests_max = 10'000;              ///< the oldest are forgotten
   std::size_t bytes_max = 64 * 1024 * 1024;       ///< of all of them; likewise
   std::size_t body_bytes_max = 16 * 1024 * 1024;  ///< of one; the answer to more is 413
 };
@@ -160,7 +160,8 @@ struct MockLimits {
 ///
 /// What no route answers is answered with 404 and a text that lists the routes, and is an unexpected() request.
 ///
-/// `method` is compared as it is (a route for GET answers HEAD, too). `pattern` is one of App's (outrider/app.h):
+/// `method` is compared as it is, and "*" is all of them; a route for GET answers HEAD, too, and one for "*" what no
+/// route for the method does. `pattern` is one of App's (outrider/app.h):
 /// "/weather/oslo", "/weather/{place}", "/files/{path...}"; std::invalid_argument is thrown for one that is invalid.
 /// Thread: any, at the same time, for all methods; but destroying it is its owner's alone.
 class Mock {
@@ -235,12 +236,15 @@ class Mock {
                        std::chrono::milliseconds timeout = std::chrono::seconds(5), std::size_t times = 1) const;
   /// Throws MockFailure unless there were so many of them, or at least one where `times` isn't given.
   void assert_called(std::string_view method, std::string_view pattern, std::optional<std::size_t> times = {}) const;
-  void assert_not_called(std::string_view method, std::string_view pattern) const {
+  /// Without arguments: throws if there was anything.
+  void assert_not_called(std::string_view method = "*", std::string_view pattern = "/{path...}") const {
     assert_called(method, pattern, 0);
   }
   /// What was asked for and no route answered, and what functions let out, a line each; empty when all is well. For
   /// the end of a test: `CHECK(api.unexpected() == "");`
   std::string unexpected() const;
+  /// Throws MockFailure with unexpected(), unless that is empty.
+  void check() const;
   /// All that was asked for, a line each: for the message of a test that fails.
   std::string describe() const;
   /// The same, those first that are nearest to the one that was expected.

@@ -19,7 +19,7 @@ namespace {
 using app::MockRoute;
 using app::MockTable;
 
-void check(const Answer& answer) {
+void check_answer(const Answer& answer) {
   if (answer.status < 200 || answer.status > 999) {
     throw std::invalid_argument("an Answer has the status " + std::to_string(answer.status) +
                                 "; expected 200 to 999");
@@ -92,7 +92,7 @@ Task<Response> answer(MockTable& table, Request& request) {
   if (choice.function != nullptr) {
     const auto call = [&] { return (*choice.function)(record); };
     choice.answer = co_await request.offload(call);
-    check(choice.answer);
+    check_answer(choice.answer);
   }
   if (choice.answer.delay.count() > 0) co_await request.sleep(choice.answer.delay);
   if (choice.answer.drop) throw Abort();
@@ -124,7 +124,7 @@ Mock::Mock(Config config, const MockLimits& limits)
 Mock::~Mock() { server_.stop(StopPolicy::immediate()); }
 
 void Mock::set_answers(std::string_view method, std::string_view pattern, std::vector<Answer> answers) {
-  std::for_each(answers.begin(), answers.end(), check);
+  std::for_each(answers.begin(), answers.end(), check_answer);
   MockRoute route;
   route.answers = std::move(answers);
   table_->set_route(method, pattern, route);
@@ -162,6 +162,11 @@ void Mock::assert_called(std::string_view method, std::string_view pattern, std:
 }
 
 std::string Mock::unexpected() const { return table_->unexpected(); }
+void Mock::check() const {
+  const std::string text = unexpected();
+  if (!text.empty()) throw MockFailure("the mock was asked for what it doesn't expect:\n" + text);
+}
+
 std::string Mock::describe() const { return table_->describe({}, {}); }
 
 std::string Mock::describe(std::string_view method, std::string_view pattern) const {

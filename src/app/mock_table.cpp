@@ -15,6 +15,7 @@ using testing::MockRequest;
 
 namespace {
 
+constexpr std::string_view kEveryMethod = "*";
 // Methods are compared before: the filter's router knows this one only.
 constexpr std::string_view kAnyMethod = "GET";
 
@@ -32,7 +33,8 @@ MockFilter::MockFilter(std::string_view method, std::string_view pattern) : meth
 
 bool MockFilter::operator()(const MockRequest& request) const {
   Captures captures;
-  return request.method == method_ && router_.match(kAnyMethod, request.path, captures) != nullptr;
+  return (method_ == kEveryMethod || request.method == method_) &&
+         router_.match(kAnyMethod, request.path, captures) != nullptr;
 }
 
 void MockTable::set_route(std::string_view method, std::string_view pattern, const MockRoute& content) {
@@ -51,6 +53,7 @@ void MockTable::set_route(std::string_view method, std::string_view pattern, con
 MockRoute* MockTable::find_route(MockRequest& request) const {
   Captures captures;
   const Route* found = router_.match(request.method, request.path, captures);
+  if (found == nullptr) found = router_.match(kEveryMethod, request.path, captures);
   if (found == nullptr) return nullptr;
   request.route = found->pattern;
   for (std::size_t i = 0; i < captures.count; ++i) {

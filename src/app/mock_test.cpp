@@ -15,6 +15,7 @@
 #include "outrider/testing.h"
 #include "testing/blocking_client.h"
 #include "testing/hello_app.h"
+#include "testing/secured_client.h"
 
 namespace outrider {
 namespace {
@@ -26,6 +27,7 @@ using testing::Flag;
 using testing::Mock;
 using testing::MockFailure;
 using testing::MockRequest;
+using testing::SecuredClient;
 
 std::string request_text(const std::string& method, const std::string& target, const std::string& body = {},
                          const std::string& fields = {}) {
@@ -123,6 +125,19 @@ TEST_CASE("a mock counts by method and by any pattern, also one that no route ha
   CHECK_THROWS_AS(mock.count("GET", "weather"), std::invalid_argument);
 }
 
+TEST_CASE("a mock's route for every method answers what no route for the method does") {
+  Mock mock;
+  mock.assert_not_called();
+  mock.route("*", "/{rest...}", Answer{.status = 299}).get("/a");
+  CHECK(status_of(ask(mock, "GET", "/a")) == 200);
+  CHECK(status_of(ask(mock, "HEAD", "/a")) == 200);
+  CHECK(status_of(ask(mock, "POST", "/a")) == 299);
+  CHECK(status_of(ask(mock, "BREW", "/b/c")) == 299);
+  CHECK(mock.count("*", "/a") == 3);
+  CHECK_THROWS_AS(mock.assert_not_called(), MockFailure);
+  mock.check();
+}
+
 TEST_CASE("a mock's answers come one after the other, and the last one stays") {
   Mock mock;
   mock.get("/flaky", Answer{.status = 503}, Answer{.status = 500}, Answer{});
@@ -177,6 +192,7 @@ TEST_CASE("what no route of a mock answers is a 404 that lists the routes, and i
   CHECK(body_of(response) ==
         "this mock has no route for DELETE /orders; it has\n  GET /weather/{place}\n  POST /orders\n");
   CHECK(status_of(ask(mock, "OPTIONS", "*")) == 404);
+  CHECK(message_of([&] { mock.check(); }).starts_with("the mock was asked for what it doesn't expect:\nGET /x (no"));
   CHECK(mock.unexpected() == "GET /x (no route)\nDELETE /orders \"why\" (no route)\nOPTIONS * (no route)\n");
   CHECK(mock.requests().at(1).route == "");
   CHECK(mock.count("DELETE", "/orders") == 1);
@@ -317,6 +333,20 @@ TEST_CASE("a mock that is reset has neither requests nor routes, one that forget
   mock.reset();
   CHECK(mock.requests().empty());
   CHECK(status_of(ask(mock, "GET", "/a")) == 404);
+}
+
+TEST_CASE("a mock speaks https by a throw-away authority, and breaks off there as well") {
+  Mock mock({.tls = TlsConfig::throw_away()});
+  mock.get("/", Answer{.body = "secured"}).get("/gone", Answer{.drop = true});
+  mock.get("/half", Answer{.body = "0123456789", .cut_after = 4});
+  CHECK(mock.url().starts_with("https://127.0.0.1:"));
+  SecuredClient client(mock);
+  CHECK(client.get("/", "\r\n\r\nsecured"));
+  CHECK(!client.get("/gone", "securedHTTP"));
+  SecuredClient other(mock);
+  CHECK(!other.get("/half", "012345"));
+  CHECK(other.tls.received().ends_with("\r\n\r\n0123"));
+  mock.assert_called("GET", "/{path}", 2);
 }
 
 TEST_CASE("a mock that is stopped is an API that is down") {

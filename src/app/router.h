@@ -47,7 +47,8 @@ class Router {
   void add_websocket(std::string_view pattern, std::shared_ptr<detail::Handler> handler,
                      std::vector<std::string> subprotocols);
 
-  /// What answers when no route does: see App::fallback(). Throws std::invalid_argument when it takes path parameters, or is the second.
+  /// What answers when no route does: see App::fallback(). Throws std::invalid_argument when it takes path
+  /// parameters, or is the second.
   void set_fallback(std::shared_ptr<detail::Handler> handler);
   /// Null when there is none.
   const Route* fallback() const { return fallback_.handler == nullptr ? nullptr : &fallback_; }

@@ -63,8 +63,7 @@ class Exchange final : public http::Exchange, public http::SentHead {
   }
   bool is_response_complete() const { return is_response_complete_; }
   bool keeps_alive() const { return writer_.keeps_alive(); }
-  /// The peer can tell that the response is cut short when the connection just ends: also where nothing of it came.
-  bool shows_cut() const { return !writer_.has_sent_head() || writer_.shows_cut(); }
+  bool shows_cut() const { return writer_.has_sent_head() && writer_.shows_cut(); }
   int status() const { return writer_.status(); }
   /// The name and value of the request's id, when requests have one.
   http::Field request_id() const;

@@ -12,46 +12,18 @@
 #include <string>
 #include <vector>
 
-#include "net/tls_test_client.h"
 #include "outrider/outrider.h"
 #include "testing/blocking_client.h"
 #include "testing/hello_app.h"
+#include "testing/secured_client.h"
 
 namespace outrider {
 namespace {
 
 using testing::BlockingClient;
+using testing::SecuredClient;
 using testing::TlsClientOptions;
 using testing::TlsTestClient;
-
-// A client over a socket, in the caller's time.
-struct SecuredClient {
-  explicit SecuredClient(const Server& server) : socket(server.port()), tls({.ca_pem = server.ca_pem()}) {}
-
-  // Until so much has come, or nothing comes any more.
-  bool read_until(std::string_view text) {
-    while (tls.received().find(text) == std::string::npos) {
-      socket.send(tls.take_output());
-      if (!socket.read_more()) return false;
-      tls.receive(socket.received());
-      socket.forget();
-    }
-    return true;
-  }
-  bool get(const std::string& path, std::string_view text) {
-    while (!tls.is_connected()) {
-      socket.send(tls.take_output());
-      if (!socket.read_more()) return false;
-      tls.receive(socket.received());
-      socket.forget();
-    }
-    tls.write("GET " + path + " HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    return read_until(text);
-  }
-
-  BlockingClient socket;
-  TlsTestClient tls;
-};
 
 App secured_app() {
   App app = testing::hello_app();
