@@ -13,7 +13,7 @@ def mean() -> float:
     return sum(readings) / len(readings)
 
 
-server = outrider.serve(app).start()
+server = outrider.serve(app, name="readings", replace=True).start()  # the cell can be run again
 print(server.url)
 
 # %%
