@@ -16,17 +16,15 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sources import WORK, fetch, read_sources
+
 HERE = Path(__file__).resolve().parent
-BUILD = HERE.parent.parent / "build"
-WORK = BUILD / "conformance"
-PIP = BUILD / "venv-tools" / "bin" / "pip"
 
 # What measures the framework, and asks no server.
 IGNORED = {"starlette": [], "fastapi": ["tests/benchmarks", "tests/memory_benchmarks"]}
@@ -53,7 +51,7 @@ class Outcome:
 
 def main(arguments: list[str]) -> int:
     names, _, options = partition(arguments, "--")
-    sources = read_sources()
+    sources = read_sources(HERE / "sources.txt")
     for name in names:
         if name not in sources:
             sys.exit(f"there is no suite {name!r}: there are {', '.join(sources)}")
@@ -68,34 +66,6 @@ def main(arguments: list[str]) -> int:
 def partition(words: list[str], separator: str) -> tuple[list[str], list[str], list[str]]:
     at = words.index(separator) if separator in words else len(words)
     return words[:at], words[at : at + 1], words[at + 1 :]
-
-
-def read_sources() -> dict[str, str]:
-    """Name → requirement with version and hash."""
-    lines = (HERE / "sources.txt").read_text().splitlines()
-    return {line.partition("==")[0]: line for line in lines if line and not line.startswith("#")}
-
-
-def fetch(name: str, requirement: str) -> Path:
-    """The folder of the unpacked source package."""
-    version = requirement.partition("==")[2].split()[0]
-    folder = WORK / f"{name}-{version}"
-    if folder.is_dir():
-        return folder
-    WORK.mkdir(parents=True, exist_ok=True)
-    wanted = WORK / f"{name}.txt"
-    wanted.write_text(requirement + "\n")
-    shell(PIP, "download", "-q", "--no-deps", "--no-binary", name, "--require-hashes", "-r", wanted, "-d", WORK)
-    unpacking = WORK / "unpacking"
-    with tarfile.open(WORK / f"{name}-{version}.tar.gz") as archive:
-        archive.extractall(unpacking, filter="data")
-    (unpacking / folder.name).rename(folder)
-    return folder
-
-
-def shell(*command: str | Path) -> None:
-    print("+", *command, file=sys.stderr, flush=True)
-    subprocess.run(command, check=True)
 
 
 def run(name: str, folder: Path, options: list[str]) -> Outcome:
