@@ -14,7 +14,7 @@ from servers import nginx_program
 
 PEERS = (
     "uvicorn", "uvloop", "httptools", "websockets", "wsproto", "granian", "peregrine-server", "freastal", "hypercorn",
-    "picows", "fastapi",
+    "picows", "fastapi", "pytest", "pytest-localserver", "django",
 )  # fmt: skip
 
 _COMPILE = ("g++", "-std=c++20", "-O2", "-Wall", "-Wextra")

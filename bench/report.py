@@ -28,6 +28,7 @@ _TITLES = {
     "lifecycle": "Start, first answer, stop",
     "stop": "A stop while connections are open",
     "process": "Start of a server in a process of its own",
+    "suite": "A fresh server for each test",
     "busy": "Beside a busy program",
 }
 _WORKLOAD_TITLES = {workload.name: workload.title for workloads in PARTS.values() for workload in workloads}
@@ -68,6 +69,10 @@ _METHODS = {
     "connection open and for both streams, 2.5 s for the others; one that is not kept stands in the note.",
     "process": 'Wall clock from `start()` to ready with `isolation="process"`, in turns with a bare interpreter that imports the same '
     "application and prints a line; medians of {starts}, and the median of the differences within a round. Bound: a difference of 60 ms.",
+    "suite": "pytest with {tests} tests, each with a server of its own and one request to it, minus the same suite without a server, "
+    "divided by the number of tests: wall clock, and CPU time of the whole process. Suites take turns; medians of {rounds} rounds. "
+    "pytest-localserver serves a string by Werkzeug, Django's live servers a view without a database, the others a raw ASGI "
+    "application and a FastAPI route.",
     "busy": "The server in a background thread while the main thread computes in pure Python; the client is another "
     "process. Neither thread is pinned to a core.",
 }
@@ -93,6 +98,9 @@ def _machine(results: dict[str, Any]) -> str:
         "hypercorn",
         "picows",
         "fastapi",
+        "pytest",
+        "pytest-localserver",
+        "django",
     )
     packages = ", ".join(f"{name} {versions[name]}" for name in peers if name in versions)
     return (
@@ -133,6 +141,7 @@ _DRAWN = {
         "{:.1f} ms",
         "milliseconds until ready beyond a bare interpreter's import; less is better",
     ),
+    "suite": ("test_ms", "{:.2f} ms", "milliseconds of a test with a server of its own; less is better"),
     "busy": ("p90_us", "{:,.0f} µs", "90th percentile of the latency in microseconds; less is better"),
 }
 _CPU_DRAWN = ("cpu_us", "{:.1f} µs", "CPU microseconds per request; less is better")

@@ -20,13 +20,14 @@ import machine
 import paths
 import process_start
 import stop
+import suite
 import tables
 import throughput
 from throughput import Plan
 from workloads import PARTS
 
 # Measured without pinning, and so before the runner pins itself.
-_UNPINNED = {"lifecycle": lifecycle.run, "stop": stop.run, "process": process_start.run}
+_UNPINNED = {"lifecycle": lifecycle.run, "stop": stop.run, "process": process_start.run, "suite": suite.run}
 NAMES = (*PARTS, *idle.PART_CASES, *_UNPINNED, "busy")
 _WHOLE = Plan()  # what counts as a whole run
 
@@ -54,6 +55,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--cycles", type=int, default=_WHOLE.cycles, help="of lifecycle")
     parser.add_argument("--stops", type=int, default=_WHOLE.stops, help="of each case of stop")
     parser.add_argument("--starts", type=int, default=_WHOLE.starts, help="of each application of process")
+    parser.add_argument("--tests", type=int, default=_WHOLE.tests, help="of each suite of suite")
     parser.add_argument("--idle-connections", type=int, default=_WHOLE.idle_connections)
     parser.add_argument("--python", default="python3.11", help="interpreter of the peers' environment")
     parser.add_argument("--no-install", action="store_true", help="take Outrider as it is installed in the environment")
@@ -71,6 +73,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         cycles=min(arguments.cycles, 40) if quick else arguments.cycles,
         stops=1 if quick else arguments.stops,
         starts=min(arguments.starts, 3) if quick else arguments.starts,
+        tests=min(arguments.tests, 20) if quick else arguments.tests,
         idle_connections=arguments.idle_connections,
     )
     return dataclasses.replace(plan, is_partial=_is_partial(plan))
@@ -78,7 +81,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _is_partial(plan: Plan) -> bool:
     """Whether something was left out or shortened; longer and more often is welcome."""
-    amounts = ("rounds", "seconds", "warmup", "cycles", "stops", "starts", "idle_connections")
+    amounts = ("rounds", "seconds", "warmup", "cycles", "stops", "starts", "tests", "idle_connections")
     is_short = any(getattr(plan, amount) < getattr(_WHOLE, amount) for amount in amounts)
     return bool(is_short or plan.only or plan.connections)
 

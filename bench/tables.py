@@ -127,6 +127,15 @@ _PROCESS = (
     Column("rounds' differences", lambda row: _range(row["difference_ms_rounds"])),
     _NOTE,
 )
+_SUITE = (
+    _SERVER,
+    Column("ms per test", _number("test_ms", 2)),
+    Column("rounds", lambda row: _range(row["test_ms_rounds"])),
+    Column("CPU ms per test", _number("test_cpu_ms", 2)),
+    Column("rounds", lambda row: _range(row["test_cpu_ms_rounds"])),
+    Column("whole suite s", _number("suite_s", 1)),
+    _NOTE,
+)
 _COLUMNS = {
     "websocket": _throughput("message"),
     "websocket-deflate": _throughput("message", Column("bytes of an answer", _number("answer_bytes"))),
@@ -138,9 +147,10 @@ _COLUMNS = {
     "lifecycle": _LIFECYCLE,
     "stop": _STOP,
     "process": _PROCESS,
+    "suite": _SUITE,
     "busy": _BUSY,
 }
-_WITHOUT_CONNECTIONS = ("idle", "idle-websocket", "idle-websocket-deflate", "lifecycle", "stop", "process")
+_WITHOUT_CONNECTIONS = ("idle", "idle-websocket", "idle-websocket-deflate", "lifecycle", "stop", "process", "suite")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Plan:
     cycles: int = 200  # of `lifecycle`
     stops: int = 5  # of each case of `stop`
     starts: int = 10  # of each application of `process`
+    tests: int = 200  # of each suite of `suite`
     idle_connections: int = 10000
     is_partial: bool = False
 
