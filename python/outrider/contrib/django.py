@@ -75,14 +75,19 @@ class LiveServerTestCase(testcases.LiveServerTestCase):  # type: ignore[misc]
 
     @classmethod
     def _create_server_thread(cls, connections_override: Mapping[str, Any]) -> ServerThread:
-        if not issubclass(cls.server_thread_class, ServerThread):
-            raise ImproperlyConfigured(
-                f"server_thread_class = {cls.server_thread_class.__name__} is for WSGI: derive it from "
-                "outrider.contrib.django.ServerThread"
+        try:
+            if not issubclass(cls.server_thread_class, ServerThread):
+                raise ImproperlyConfigured(
+                    f"server_thread_class = {cls.server_thread_class.__name__} is for WSGI: derive it from "
+                    "outrider.contrib.django.ServerThread"
+                )
+            return cls.server_thread_class(
+                cls.host, cls.static_handler, connections_override=connections_override, port=cls.port, **cls.options
             )
-        return cls.server_thread_class(
-            cls.host, cls.static_handler, connections_override=connections_override, port=cls.port, **cls.options
-        )
+        except BaseException:  # which Django, who shares them before this, takes back only behind it
+            for connection in connections_override.values():
+                connection.dec_thread_sharing()
+            raise
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
         self.addCleanup(self._end_test)  # the first that is added is the last that is called

@@ -176,10 +176,13 @@ class TestStart(TransactionTestCase):
             self.start()
 
     def test_what_is_for_wsgi_is_refused(self) -> None:
+        before = self.sharing_counts()
         with self.assertRaisesRegex(ImproperlyConfigured, "static_handler = StaticFilesHandler is for WSGI"):
             self.start(static_handler=StaticFilesHandler)
         with self.assertRaisesRegex(ImproperlyConfigured, "server_thread_class = LiveServerThread is for WSGI"):
             self.start(server_thread_class=LiveServerThread)
+        self.doCleanups()
+        self.assertEqual(self.sharing_counts(), before)
 
     def test_an_option_that_is_none_is_refused(self) -> None:
         with self.assertRaisesRegex(TypeError, "tsl"):
