@@ -38,8 +38,9 @@ class Project:
 
     tests: tuple[str, ...] = ("tests",)
     options: tuple[str, ...] = ()
-    # Words of tests' names that chose among the old server's variants: they are gone with it.
-    variants: tuple[str, ...] = ()
+    # Where tests ran with variants of the old server: options that choose one, and its word in their names.
+    one_variant: tuple[str, ...] = ()
+    variant: str = ""
     # Test → why it fails now and then, with every server.
     unsteady: dict[str, str] = field(default_factory=dict)
 
@@ -54,7 +55,8 @@ PROJECTS = {
     ),
     "httpx-ws": Project(
         options=WITHOUT_ASYNCIO,
-        variants=("wsproto", "websockets"),
+        one_variant=("-k", "not wsproto"),
+        variant="websockets",
         unsteady={
             "tests.test_api.TestKeepalivePing::test_keepalive_ping[trio]": _QUICK_PING,
             "tests.test_api.TestKeepalivePing::test_keepalive_ping[asyncio]": _QUICK_PING,
@@ -96,14 +98,14 @@ def compare(name: str, source: Path, rounds: int) -> int:
     runs: dict[Path, list[Run]] = {before: [], after: []}
     for _ in range(rounds):
         for folder, done in runs.items():
-            done.append(run(folder, project))
+            done.append(run(folder, project, project.one_variant if folder is before else ()))
     return judge(name, project, edits, merge(runs[before]), merge(runs[after]))
 
 
-def run(folder: Path, project: Project) -> Run:
+def run(folder: Path, project: Project, options: tuple[str, ...]) -> Run:
     outcomes = folder / "outcomes.xml"
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={outcomes}"]
-    command += [*project.options, *project.tests]
+    command += [*project.options, *options, *project.tests]
     print(f"+ (cd {folder};", *command, ")", file=sys.stderr, flush=True)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     start, cpu = time.perf_counter(), cpu_of_children()
@@ -112,7 +114,7 @@ def run(folder: Path, project: Project) -> Run:
             command, cwd=folder, env=environment, stdout=log, stderr=log, timeout=SECONDS_MAX, check=False
         ).returncode
     seconds, cpu_seconds = time.perf_counter() - start, cpu_of_children() - cpu
-    if status not in (0, 1):  # 1: some test failed. All else is no verdict on tests.
+    if status not in (0, 1) or not outcomes.exists():  # 1: some test failed. All else is no verdict on tests.
         sys.exit(f"pytest ended with status {status}; {folder / 'log'} says why")
     return Run(*read_outcomes(outcomes, project), [seconds], [cpu_seconds])
 
@@ -149,9 +151,7 @@ def judge(name: str, project: Project, edits: list[Edit], before: Run, after: Ru
         print(f"  {word:12} {counts}, in {seconds:.1f} s, with {cpu_seconds:.1f} s of CPU time")
     for file, gone, come in count_lines(edits):
         print(f"  {file}: {gone} lines went, {come} came")
-    passed = {without_variants(test, project) for test in before.passed}
-    passed -= {without_variants(test, project) for test in before.failed}
-    broken = sorted(test for test in passed if test not in after.passed)
+    broken = sorted({without_variant(test, project) for test in before.passed} - after.passed)
     for test in broken:
         reason = project.unsteady.get(test)
         print(f"  fails now and then ({reason}): {test}" if reason else f"  PASSED BEFORE, and not now: {test}")
@@ -162,11 +162,11 @@ def judge(name: str, project: Project, edits: list[Edit], before: Run, after: Ru
     return int(any(test not in project.unsteady for test in broken))
 
 
-def without_variants(test: str, project: Project) -> str:
-    """The test's name when the old server has no variants: test[wsproto-True] is test[True] then."""
+def without_variant(test: str, project: Project) -> str:
+    """The test's name once the server has no variants: test[websockets-True] is test[True] then."""
     name, bracket, rest = test.partition("[")
     words = rest.removesuffix("]").split("-")
-    kept = [word for word in words if word not in project.variants]
+    kept = [word for word in words if word != project.variant]
     return f"{name}[{'-'.join(kept)}]" if bracket and kept else name
 
 
