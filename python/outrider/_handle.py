@@ -20,7 +20,7 @@ from outrider import _names
 from outrider._config import Config
 from outrider._engine import Engine
 from outrider._exceptions import LifespanError, StartError, StateError, StoppedEarly
-from outrider._logs import NamedLogger, set_level
+from outrider._logs import NamedLogger, restore_level
 from outrider._process import Child
 from outrider._service import Service, bind_error
 from outrider._state import State
@@ -98,7 +98,6 @@ class Handle:
         self._listener: Callable[[], None] | None = None  # of exchanges
         self._default_policy = StopPolicy.beside_program(config.timeout_graceful_shutdown, config.timeout_lifespan)
         self._force_exit = False
-        self._saved_level: int | None = None
         self._errors: deque[BaseException] = deque(maxlen=ERRORS_MAX)
         self._saved_signals: dict[int, Any] = {}
         self._signals_seen = 0
@@ -243,7 +242,7 @@ class Handle:
             failure.__cause__ = error
         if self._engine is not None:
             self._engine.close()
-        set_level(self._saved_level)
+        restore_level(self)
         with self._changed:
             self._run.failure = failure
             if isinstance(error, LifespanError):

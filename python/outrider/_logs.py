@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -15,13 +17,29 @@ access_logger = logging.getLogger("outrider.access")
 LEVELS = {"critical": 50, "error": 40, "warning": 30, "info": 20, "debug": 10, "trace": 5}
 
 
-def set_level(level: str | int | None) -> int | None:
-    """Gives the logger ``outrider`` the level that was asked for; returns what it had, or None if nothing was."""
+# What servers that run have asked for; the last one's is in force. Before the first of them the logger had `_level`.
+_asked: weakref.WeakKeyDictionary[object, int] = weakref.WeakKeyDictionary()
+_level = logging.NOTSET
+_lock = threading.Lock()
+
+
+def set_level(owner: object, level: str | int | None) -> None:
+    """Gives the logger ``outrider`` the level that ``owner`` wants, until ``restore_level()``; None wants none."""
+    global _level  # noqa: PLW0603
     if level is None:
-        return None
-    previous = logger.level
-    logger.setLevel(level if isinstance(level, int) else LEVELS[level])
-    return previous
+        return
+    with _lock:
+        if not _asked:
+            _level = logger.level
+        _asked[owner] = level if isinstance(level, int) else LEVELS[level]
+        logger.setLevel(_asked[owner])
+
+
+def restore_level(owner: object) -> None:
+    """Gives the logger the level that is asked for without ``owner``, in whatever order servers end."""
+    with _lock:
+        if _asked.pop(owner, None) is not None:
+            logger.setLevel(list(_asked.values())[-1] if _asked else _level)
 
 
 class NamedLogger(logging.LoggerAdapter[logging.Logger]):

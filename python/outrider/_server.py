@@ -23,7 +23,7 @@ from outrider._clients import Clients
 from outrider._exceptions import LifespanError, ProcessError, StateError, StoppedEarly
 from outrider._handle import RequestRecord, Run
 from outrider._importer import load_app
-from outrider._logs import logger, set_level
+from outrider._logs import logger, restore_level, set_level
 from outrider._loops import check_can_run, loop_factory
 from outrider._process_messages import to_error
 from outrider._service import HELD_UP_SECONDS, Service, close_loop_resources
@@ -197,7 +197,7 @@ class Server(UvicornNames, Clients):
         """Takes the sockets and imports the application, in the caller's thread."""
         run = self._begin_run()
         _started.add(self)
-        self._saved_level = set_level(self.config.log_level)
+        set_level(self, self.config.log_level)
         try:
             self._bind(sockets)
             app = load_app(self.config.app, self.config.factory, self.config.factory_arguments)
@@ -307,7 +307,7 @@ class Server(UvicornNames, Clients):
         if run.report is not None:
             run.report = dataclasses.replace(run.report, elapsed=time.perf_counter() - self._stop_began)
             self._logger.info("%s", run.report)
-        set_level(self._saved_level)
+        restore_level(self)
         with self._changed:
             self._loop = self._stop_event = None
             self._stop_policy = None

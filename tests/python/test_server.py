@@ -164,6 +164,17 @@ def test_the_log_level_is_that_of_the_option_while_the_server_runs() -> None:
     assert logger.level == before
 
 
+def test_servers_with_log_levels_may_stop_in_the_order_in_which_they_started() -> None:
+    logger = logging.getLogger("outrider")
+    before = logger.level
+    first = outrider.serve(app, log_level="error").start()
+    second = outrider.serve(app, log_level="critical").start()
+    first.stop()
+    assert logger.level == logging.CRITICAL
+    second.stop()
+    assert logger.level == before
+
+
 def test_no_access_log_without_the_option(caplog: pytest.LogCaptureFixture) -> None:
     with (
         caplog.at_level(logging.INFO, "outrider"),
