@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
 import posixpath
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -159,3 +161,42 @@ def refuse_latecomers(execute: Callable[..., Any], sql: str, params: Any, many: 
     if life is not None and life.is_over:
         raise DatabaseError("the test that this request belongs to has ended: its view can't use the database any more")
     return execute(sql, params, many, context)
+
+
+_shared_lock = threading.RLock()
+
+
+def take_turns(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    """The same for a connection that threads share, whose statements run one after the other, their rows included:
+    Python's SQLite mixes those up that several threads have begun."""
+    wrapper = context["cursor"]
+    with _shared_lock:
+        if isinstance(wrapper.cursor, _Rows):
+            wrapper.cursor = wrapper.cursor.whole
+        result = refuse_latecomers(execute, sql, params, many, context)
+        if result is wrapper.cursor and result.description is not None:
+            result = wrapper.cursor = _Rows(result)
+    return result
+
+
+class _Rows:
+    """A cursor whose rows have all been fetched."""
+
+    def __init__(self, whole: Any) -> None:
+        self.whole = whole
+        self._rows: Iterator[Any] = iter(whole.fetchall())
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+    def fetchone(self) -> Any:
+        return next(self._rows, None)
+
+    def fetchmany(self, size: int = 1) -> list[Any]:
+        return list(itertools.islice(self._rows, size))
+
+    def fetchall(self) -> list[Any]:
+        return list(self._rows)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.whole, name)

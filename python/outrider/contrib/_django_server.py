@@ -24,7 +24,7 @@ from outrider.contrib._django_layers import (
     Life,
     MediaRootHandler,
     current_life,
-    refuse_latecomers,
+    take_turns,
 )
 from outrider.testing import LiveServer
 
@@ -101,7 +101,7 @@ class ServerThread:
     def start(self) -> None:
         """Returns when it accepts connections, or ``error`` says why it doesn't."""
         for connection in self.connections_override.values():
-            connection.execute_wrappers.append(refuse_latecomers)
+            connection.execute_wrappers.append(take_turns)
         try:
             _check_handler(self.static_handler)
             application = Databases(self.static_handler(MediaRootHandler(_project())), self.connections_override)
@@ -120,8 +120,8 @@ class ServerThread:
                 self.server.stop()
         finally:
             for connection in self.connections_override.values():
-                if refuse_latecomers in connection.execute_wrappers:
-                    connection.execute_wrappers.remove(refuse_latecomers)
+                if take_turns in connection.execute_wrappers:
+                    connection.execute_wrappers.remove(take_turns)
 
 
 def _project() -> Application:
