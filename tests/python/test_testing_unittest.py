@@ -221,3 +221,22 @@ def test_a_doctest_uses_a_server_with_plain_with(run: Run) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
+
+
+def test_what_an_application_lets_out_is_seen_where_no_logging_is_set_up(run: Run) -> None:
+    done = run(
+        """
+        from outrider.testing import LiveServerTestCase
+
+        class TestShop(LiveServerTestCase):
+            app = "apps.tested:app"
+            raise_server_exceptions = False
+
+            def test_bad(self):
+                self.assertEqual(self.client.get("/boom").status_code, 500)
+        """,
+        *("-m", "unittest", "suite"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the application raised an exception during GET /boom") == 1
+    assert "Traceback" in done.stderr

@@ -237,11 +237,21 @@ class _Log(logging.Handler):
         super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
+        self._show_unhandled(record)
         server, thread = self._server(), threading.current_thread()
         if server is None or (thread.name.startswith("outrider ") and thread is not server._run.thread):
             return
         with contextlib.suppress(Exception):  # a message that doesn't fit its arguments is told by others
             self.lines.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+    def _show_unhandled(self, record: logging.LogRecord) -> None:
+        """Where the program has set up no logging, warnings and errors still get to stderr, as without this handler."""
+        last, handlers = logging.lastResort, list(logger.handlers)
+        if last is None or record.levelno < last.level or handlers[:1] != [self]:
+            return
+        is_alone = all(isinstance(handler, _Log) for handler in handlers)
+        if is_alone and not (logger.propagate and logging.root.handlers):
+            last.handle(record)
 
 
 def live_server(app: Any, *, raise_server_exceptions: bool = True, **options: Any) -> LiveServer:
