@@ -20,6 +20,7 @@ from outrider import _names
 from outrider._config import Config
 from outrider._engine import Engine
 from outrider._exceptions import LifespanError, StartError, StateError, StoppedEarly
+from outrider._importer import import_from_string
 from outrider._logs import NamedLogger, restore_level
 from outrider._process import Child
 from outrider._service import Service, bind_error
@@ -140,6 +141,8 @@ class Handle:
     def _begin_run(self) -> Run:
         has_name = False
         while not has_name:  # somebody else may take it in between
+            if self.config.replace and isinstance(self.config.app, str):
+                import_from_string(self.config.app)  # a mistake there leaves the running one alone
             _names.make_way(self)
             with self._changed:
                 self._check_startable()

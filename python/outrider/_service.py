@@ -9,6 +9,7 @@ import contextvars
 import functools
 import logging
 import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -55,6 +56,7 @@ class Service:
         self._policy: StopPolicy | None = None  # of the stop that is under way
         self._hurried: asyncio.Event | None = None
         self._stop: asyncio.Event | None = None
+        self._left_behind: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()  # by end_exchanges(): waited for once
         self._changing = asyncio.Lock()  # for all that holds the engine or changes the application
 
     async def start(self, context: contextvars.Context, stop: asyncio.Event) -> None:
@@ -194,9 +196,10 @@ class Service:
         async with self._changing:
             try:
                 self._engine.hold(lambda _is_quiet: None)
-                tasks, began = self._engine.tasks, time.perf_counter()
+                tasks, began = self._engine.tasks - set(self._left_behind), time.perf_counter()
                 await self._end_exchanges(policy)
                 await _end_tasks(self._logger, tasks, began, lambda: policy, self._stop)
+                self._left_behind.update(task for task in tasks if not task.done())
             finally:
                 self._engine.go_on()
 
@@ -326,10 +329,11 @@ async def _end_tasks(
         task.cancel()
     if running:
         await asyncio.wait(running, timeout=policy().cancel)
-    left_behind = sum(not task.done() for task in running)
+    left_behind = [task.get_name() for task in running if not task.done()]
     if left_behind:
-        logger.warning("%d tasks of the application went on after being cancelled, and were left behind", left_behind)
-    return left_behind
+        names = ", ".join(left_behind)
+        logger.warning("tasks of the application went on after being cancelled, and were left behind: %s", names)
+    return len(left_behind)
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

@@ -49,6 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_outrider import _live_server
 
     config.pluginmanager.register(_live_server, "outrider-live-server")
+    if config.pluginmanager.hasplugin("django"):
+        from pytest_outrider import _pytest_django
+
+        config.pluginmanager.register(_pytest_django, "outrider-pytest-django")
     if config.pluginmanager.hasplugin("base_url"):  # pytest-base-url's, which pytest-playwright brings
         from pytest_outrider import _base_url
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_outrider._suite import NoSettings, is_named
+from pytest_outrider._suite import is_named
 
 if TYPE_CHECKING:
     from outrider.testing import LiveServer
@@ -27,7 +27,4 @@ def live_server(request: pytest.FixtureRequest) -> LiveServer | Any:
     if not is_named(request) and request.config.pluginmanager.hasplugin("django"):
         return request.getfixturevalue("live_server")  # which is the one below this
     servers: Servers = request.getfixturevalue("_outrider_servers")
-    server = servers.shared(request.node)
-    if not hasattr(server, "_live_server_modified_settings"):  # which pytest-django enables, whatever is served
-        server._live_server_modified_settings = NoSettings()
-    return server
+    return servers.shared(request.node)

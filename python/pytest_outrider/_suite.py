@@ -57,9 +57,6 @@ def is_named(request: pytest.FixtureRequest) -> bool:
     return bool(suite_app(request.config) or marked(request.node).get("app"))
 
 
-class NoSettings:
-    """For a server that isn't Django's, where pytest-django is: it changes settings around each test."""
-
-    def enable(self) -> None: ...
-
-    def disable(self) -> None: ...
+def serves_django(request: pytest.FixtureRequest) -> bool:
+    """Whether ``live_server`` is Django's: a test's own application is named, or that of the suite, or none."""
+    return (marked(request.node).get("app") or suite_app(request.config) or DJANGO) == DJANGO

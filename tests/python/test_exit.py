@@ -11,7 +11,7 @@ from scripts import Done, run_script
 UP_AND_DOWN = ["startup", "shutdown"]
 
 CANCELLED = "the application was cancelled during GET {}\n"
-LEFT = "1 tasks of the application went on after being cancelled, and were left behind\n"
+LEFT = "tasks of the application went on after being cancelled, and were left behind: /deaf\n"
 
 # What is going on when the program ends, and what is logged then.
 GOING_ON = {

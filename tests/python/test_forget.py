@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -106,3 +107,20 @@ def test_quiesce_takes_a_policy_and_nothing_else(server: outrider.Server) -> Non
     with pytest.raises(TypeError, match="is no stop policy"):
         server.quiesce(policy=1.0)  # type: ignore[arg-type]
     apps.tested.events.clear()
+
+
+def test_what_goes_on_in_spite_of_all_is_waited_for_once() -> None:
+    begun, is_over = threading.Event(), False
+
+    async def deaf(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        while not is_over:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+
+    with outrider.serve(deaf, lifespan="off") as server, WireClient(server) as client:
+        client.send("GET /deaf HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert begun.wait(10)
+        server.quiesce(policy=StopPolicy(grace=0, disconnect=0.01, cancel=0.01))
+        server.quiesce(policy=StopPolicy(grace=1000, disconnect=0.01, cancel=1000))  # has nothing to wait for
+        is_over = True

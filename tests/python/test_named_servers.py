@@ -176,11 +176,15 @@ def test_a_server_can_be_started_again_under_its_name(name: str) -> None:
             assert get(server) == "it"
 
 
+async def refuse_to_start(scope: Any, receive: Any, send: Any) -> None:
+    raise RuntimeError("no database")
+
+
 def test_after_a_start_that_failed_and_after_a_stop_the_port_is_the_same_again(name: str) -> None:
     with serve(says("first"), name, replace=True) as first:
         port = first.port
-        with pytest.raises(outrider.AppImportError):
-            serve("no.module:app", name, replace=True).start()
+        with pytest.raises(outrider.LifespanError):
+            outrider.serve(refuse_to_start, name=name, replace=True, lifespan="on").start()
         assert first.state == "stopped"
     with serve(says("second"), name, replace=True) as second:
         assert second.port == port
@@ -355,3 +359,11 @@ def test_replace_needs_a_name() -> None:
 def test_a_name_is_something_to_be_seen(name: str) -> None:
     with pytest.raises(ValueError, match="must be printable, and not empty"):
         outrider.serve(says("it"), name=name)
+
+
+def test_an_application_that_can_not_be_imported_replaces_nobody(name: str) -> None:
+    first = outrider.serve(APP, name=name).start()
+    with stopped(first):
+        with pytest.raises(outrider.AppImportError):
+            outrider.serve("apps.plain_asgi:nope", name=name, replace=True).start()
+        assert first.state == "ready"

@@ -155,3 +155,12 @@ def test_without_pytest_base_url_there_is_no_base_url(suite: Suite) -> None:
     done = suite("def test_it(base_url): pass", "--outrider-app=apps.tested:app")
     done.assert_outcomes(errors=1)
     done.stdout.fnmatch_lines(["*fixture 'base_url' not found*"])
+
+
+def test_pytest_django_without_django_leaves_a_live_server_of_something_else_alone(suite: Suite) -> None:
+    done = suite(
+        "def test_it(live_server): assert live_server.client().get('/').text == 'hello'",
+        "--outrider-app=apps.tested:app",
+        plugins=["django"],
+    )
+    done.assert_outcomes(passed=1)
