@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
+from outrider._cancellation import outlast
 from outrider._config import Config
 from outrider._stop import StopPolicy
 from outrider._threads import in_thread
 from outrider.testing._live import LiveServer, raise_errors
 from outrider.testing._mock_answer import Answer, AnswerOptions, Receive, Send
+from outrider.testing._mock_checks import check_times, counted
 from outrider.testing._mock_journal import Journal, Unexpected, merged, nearest_routes
 from outrider.testing._mock_request import Fields, MockRequest
 from outrider.testing._mock_routes import AnswerMaker, Conditions, Expected, Route
@@ -45,12 +48,18 @@ class Mock:
     ``mock.server`` gives to clients (``client()``, ``ssl_context()``, ``save_ca()``). It keeps the last 10,000
     requests, fewer when their bodies have more than 64 MiB together.
 
+    On an event loop: ``async with``. A mock that is started again keeps its routes and its requests (``reset()``).
+
     Thread: every method may be called from any.
     """
 
     def __init__(self, *, strict: bool = True, **options: Any) -> None:
         if options.get("isolation", "thread") != "thread":
             raise ValueError(f"isolation={options['isolation']!r}: a mock runs in a thread of this process")
+        if "app" in options:
+            raise TypeError(
+                f"app={options['app']!r}: a mock is an application itself; for another one: outrider.serve(app)"
+            )
         self.strict = strict
         self._journal = Journal()
         self._lock = threading.Lock()
@@ -77,6 +86,23 @@ class Mock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.server.stop(_STOP)
+        self._tell(error)
+
+    async def __aenter__(self) -> Self:
+        await self.server.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        stopping = asyncio.ensure_future(in_thread(lambda: self.server.stop(_STOP)))
+        try:
+            await outlast(stopping, lambda: self.server.request_stop(StopPolicy.immediate()))
+        finally:
+            await self.server.__aexit__(kind, error, traceback)  # which closes its clients
+        self._tell(error)
+
+    def _tell(self, error: BaseException | None) -> None:
         if error is None:
             self.check()
             return
@@ -95,7 +121,8 @@ class Mock:
         return f"{self.url}{path}"
 
     def __repr__(self) -> str:
-        return f"<Mock {self.server.state}: {len(self._routes)} routes, {len(self.requests)} requests>"
+        routes, requests = counted(len(self._routes), "route"), counted(len(self.requests), "request")
+        return f"<Mock {self.server.state}: {routes}, {requests}>"
 
     # --- routes -----------------------------------------------------------------------------------------------------
 
@@ -105,7 +132,7 @@ class Mock:
         ``{name}`` in the path is one segment, ``{rest...}`` at its end all the rest, and ``?name=value`` a condition.
         A route for GET answers HEAD, too, where no other does.
         """
-        return self.when(method, path).answer(*answers, **answer)
+        return self._add(Route(Expected(method, path, {}), self._asked).answer(*answers, **answer))
 
     def get(self, path: str, *answers: Answer | AnswerMaker, **answer: Unpack[AnswerOptions]) -> Route:
         """``route("GET", ...)``."""
@@ -135,10 +162,15 @@ class Mock:
         that these are all its values. ``json`` and ``body`` are compared as a whole, with ``==``:
         ``unittest.mock.ANY`` fits.
         """
-        route = Route(Expected(method, path, conditions), lambda: self.requests)
+        return self._add(Route(Expected(method, path, conditions), self._asked))
+
+    def _add(self, route: Route) -> Route:
         with self._lock:
             self._routes.append(route)
         return route
+
+    def _asked(self) -> tuple[MockRequest, ...]:
+        return self.requests
 
     # --- what was asked ---------------------------------------------------------------------------------------------
 
@@ -155,11 +187,13 @@ class Mock:
         The conditions are those of ``when()``. The error shows what was asked, the nearest first.
         """
         __tracebackhide__ = True
+        if times is not None:
+            check_times(times, 0)
         expected = Expected(method, path, conditions)
         found = self._journal.matching(expected)
         if found if times is None else len(found) == times:
             return found
-        often = f" {len(found)} times, not {times}" if found else ""
+        often = f" {counted(len(found), 'time')}, not {times}" if found else ""
         was = "was" if found else "was not"
         raise AssertionError(f"the mock {was} asked for {expected}{often}. {self._journal.nearest(expected)}")
 
@@ -177,6 +211,7 @@ class Mock:
         seconds. Not on the event loop that the client runs on, which couldn't go on: ``async_wait_for()``.
         """
         __tracebackhide__ = True
+        check_times(times, 1)
         expected = Expected(method, path, conditions)
         request = self._journal.wait_for(expected, times, timeout)
         if request is not None:

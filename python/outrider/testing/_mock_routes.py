@@ -7,12 +7,13 @@ import difflib
 import inspect
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import parse_qsl, unquote
 
 from outrider._threads import in_thread
 from outrider.testing._mock_answer import UNSET, Answer, AnswerOptions
+from outrider.testing._mock_checks import check_token, header_pairs
 from outrider.testing._mock_request import Fields, MockRequest, shown
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Conditions(TypedDict, total=False):
     """What is asked of a request besides its method and its path, by ``when()``, ``assert_called()`` and the like."""
 
     query: Mapping[str, Any]
-    headers: Mapping[str, Any]
+    headers: Mapping[str, Any] | Iterable[tuple[str, Any]]
     json: Any
     body: bytes | str
 
@@ -34,23 +35,26 @@ class Expected:
     The path is matched segment by segment on their decoded text, as ``outrider.App`` of C++ does it: ``{name}`` is one
     segment that isn't empty, ``{rest...}`` at the end all the rest. ``?name=value`` in it is a condition as ``query``
     has them: the query, and the header fields, may have others; None means that there is none of that name, a list that
-    the values are these. ``json`` and ``body`` are compared as a whole. All values are compared by ``==``.
+    the values are these, as does a name that is several times in ``headers`` given as pairs. ``json`` and ``body`` are
+    compared as a whole. All values are compared by ``==``.
     """
 
     def __init__(self, method: str, path: str, conditions: Conditions) -> None:
-        path, _, query = path.partition("?")
         unknown = set(conditions) - {"query", "headers", "json", "body"}
         if unknown:
             raise TypeError(
                 f"{unknown.pop()!r} is no condition: those are query, headers, json and body; "
                 "what is answered is said by when(...).answer(...)"
             )
+        check_token("the method", method)
+        if not isinstance(path, str):
+            raise TypeError(f"the path {path!r} must be a str, such as '/weather/{{place}}'")
         self.method = method.upper()
-        self.path = path
+        self.path, _, query = path.partition("?")
         self._segments = _segments(path)
-        self.query: dict[str, Any] = {**_grouped(query), **(conditions.get("query") or {})}
-        headers = conditions.get("headers") or {}
-        self.headers: dict[str, Any] = {name.lower(): value for name, value in headers.items()}
+        self.query = {**_grouped(parse_qsl(query, keep_blank_values=True)), **_query(conditions.get("query"))}
+        headers = conditions.get("headers")
+        self.headers = _headers({} if headers is None else headers)
         self.json = conditions.get("json", UNSET)
         body = conditions.get("body")
         self.body = body.encode() if isinstance(body, str) else body
@@ -134,7 +138,12 @@ class Route:
         for one in answers:
             if not isinstance(one, Answer) and not callable(one):
                 raise TypeError(f"{one!r} is no answer: give an Answer(...), or a function that returns one")
+            if isinstance(one, type) and issubclass(one, Answer):
+                raise TypeError(f"{one!r} is the class, and no answer: give an Answer(...), with its brackets")
         chosen = answers or (Answer(**options),)
+        for one in chosen:
+            if isinstance(one, Answer):
+                one.check_for(self.expected.method)
         self._answers = itertools.chain(chosen, itertools.repeat(chosen[-1]))
         return self
 
@@ -175,11 +184,20 @@ def _call(function: AnswerMaker, request: MockRequest) -> Any:
 
 def _segments(path: str) -> list[str]:
     """Raises ``ValueError`` for what no path can match."""
+    if "#" in path:
+        raise ValueError(
+            f"the path {path!r} has a '#': no client sends what follows it; a segment that has %23 is {{name}}"
+        )
+    path = path.partition("?")[0]
     segments = path.split("/")
     if not path.startswith("/") and path != "*":
         raise ValueError(f"the path {path!r} must begin with a slash")
     names = [segment for segment in segments if "{" in segment or "}" in segment]
     for name in names:
+        if re.fullmatch(r"\{[^{}:]*:[^{}]*\}", name):
+            raise ValueError(f"{name!r} in the path {path!r}: {{name}} has no types, and any text fits; write it alone")
+        if re.fullmatch(r"\{[0-9][^{}]*\}", name):
+            raise ValueError(f"{name!r} in the path {path!r}: a parameter's name begins with a letter")
         if not re.fullmatch(r"\{[^{}.]+(\.\.\.)?\}", name):
             raise ValueError(f"{name!r} in the path {path!r} is neither text nor a parameter: those are {{name}} alone")
         if _is_rest(name) and name != segments[-1]:
@@ -197,9 +215,28 @@ def _is_rest(segment: str) -> bool:
     return segment.startswith("{") and segment.endswith("...}")
 
 
-def _grouped(query: str) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+def _query(query: Any) -> Mapping[str, Any]:
+    if query is None:
+        return {}
+    if not isinstance(query, Mapping):
+        raise TypeError(
+            f"query={query!r} must be a mapping, such as {{'page': 2}}; a list as a value is several of a name"
+        )
+    for name in query:
+        if not isinstance(name, str):
+            raise TypeError(f"query: the name {name!r} must be a str")
+    return query
+
+
+def _headers(headers: Any) -> dict[str, Any]:
+    """By their names in lower case; a name that is there twice has a list of values."""
+    grouped = _grouped((name.lower(), value) for name, value in header_pairs(headers))
+    return {name: values[0] if len(values) == 1 else values for name, values in grouped.items()}
+
+
+def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    grouped: dict[str, Any] = {}
+    for name, value in pairs:
         grouped.setdefault(name, []).append(value)
     return grouped
 
