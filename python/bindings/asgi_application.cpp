@@ -35,7 +35,6 @@ AsgiApplication::AsgiApplication(const Options& options)
     : app_(PyRef::borrow(options.app)),
       context_(PyRef::borrow(options.context)),
       loop_(PyRef::borrow(options.loop)),
-      create_future_(PyRef::steal(PyObject_GetAttr(options.loop, names().create_future))),
       on_exception_(PyRef::borrow(options.on_exception)),
       on_incomplete_(PyRef::borrow(options.on_incomplete)),
       on_debug_(PyRef::borrow(options.on_debug)),
@@ -51,7 +50,7 @@ AsgiApplication::AsgiApplication(const Options& options)
   PyRef type = PyRef::steal(asyncio ? PyObject_GetAttrString(asyncio.get(), "Task") : nullptr);
   done_method_ = PyRef::steal(type ? PyObject_GetAttr(type.get(), names().done) : nullptr);
   exception_method_ = PyRef::steal(type ? PyObject_GetAttrString(type.get(), "exception") : nullptr);
-  if (!create_future_ || !tasks_ || !done_method_ || !exception_method_) throw nanobind::python_error();
+  if (!tasks_ || !done_method_ || !exception_method_) throw nanobind::python_error();
 }
 
 void AsgiApplication::on_request(http::Exchange& exchange) {

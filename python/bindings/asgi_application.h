@@ -56,7 +56,6 @@ class AsgiApplication final : public http::Application {
   // For the exchanges.
   unsigned long thread() const { return thread_; }
   PyObject* loop() const { return loop_.get(); }
-  PyObject* create_future() { return PyObject_CallNoArgs(create_future_.get()); }
   PyObject* disconnected_error() const { return disconnected_error_.get(); }
   PyObject* protocol_error() const { return protocol_error_.get(); }
   const std::string& request_id_field() const { return request_id_field_; }
@@ -79,8 +78,8 @@ class AsgiApplication final : public http::Application {
   bool start(PyObject* receive, PyObject* scope);
   bool is_disconnection(PyObject* exception) const;
 
-  PyRef app_, context_, loop_, create_future_, on_exception_, on_incomplete_, on_debug_, as_coroutine_,
-      disconnected_error_, protocol_error_;
+  PyRef app_, context_, loop_, on_exception_, on_incomplete_, on_debug_, as_coroutine_, disconnected_error_,
+      protocol_error_;
   PyRef tasks_;
   int references_ = 1;  // changed under the GIL
   bool is_detached_ = false;

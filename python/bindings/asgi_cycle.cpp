@@ -17,12 +17,7 @@ std::string_view content_of(int status) {
   return status == 503 ? "Service Unavailable" : "Internal Server Error";
 }
 
-bool is_cancelled(const PyRef& waiter) {
-  if (is_waiter(waiter.get())) return is_waiter_done(waiter.get());
-  const PyRef done = PyRef::steal(PyObject_CallMethodNoArgs(waiter.get(), names().done));
-  if (!done) PyErr_Clear();
-  return done.get() == Py_True;
-}
+bool is_cancelled(const PyRef& waiter) { return is_waiter_done(waiter.get()); }
 
 }  // namespace
 
@@ -45,26 +40,15 @@ void AsgiCycle::wake(Wake when) {
   const PyRef alive = PyRef::borrow(keep_alive_.get());  // a step may end everything
   const std::vector<PyRef> waiters = std::move(waiters_);
   waiters_.clear();
-  for (const PyRef& waiter : waiters) {
-    if (is_waiter(waiter.get())) {
-      wake_waiter(waiter.get(), when);
-      continue;
-    }
-    PyRef done = PyRef::steal(PyObject_CallMethodNoArgs(waiter.get(), names().done));
-    if (done.get() == Py_True) continue;  // cancelled in the meantime
-    PyRef result = PyRef::steal(PyObject_CallMethodOneArg(waiter.get(), names().set_result, Py_None));
-    if (!done || !result) PyErr_WriteUnraisable(waiter.get());
-  }
+  for (const PyRef& waiter : waiters) wake_waiter(waiter.get(), when);
 }
-
-PyObject* AsgiCycle::new_future() { return application_.create_future(); }
 
 PyObject* AsgiCycle::make_waiter() {
   // Who waits again and again, for a second each, leaves waiters behind that were cancelled.
   if (waiters_.size() == waiters_.capacity()) std::erase_if(waiters_, is_cancelled);
-  PyObject* future = new_future();
-  if (future != nullptr) waiters_.push_back(PyRef::borrow(future));
-  return future;
+  PyObject* waiter = new_waiter(application_.loop());
+  if (waiter != nullptr) waiters_.push_back(PyRef::borrow(waiter));
+  return waiter;
 }
 
 bool AsgiCycle::begin_response(long status, PyObject* fields) {

@@ -45,7 +45,7 @@ class AsgiCycle : public http::ExchangeHandler {
   virtual bool can_send() = 0;
   /// Sets the error that send() raises if the peer is gone; false then.
   virtual bool check_connected() = 0;
-  /// A future that is done when can_receive() or can_send() may have changed; a new reference.
+  /// A waiter that is done when can_receive() or can_send() may have changed; a new reference.
   PyObject* make_waiter();
 
   // What the application's task came to.
@@ -62,10 +62,8 @@ class AsgiCycle : public http::ExchangeHandler {
   AsgiCycle(AsgiApplication& application, http::Exchange& exchange, PyObject* self);
   ~AsgiCycle();
 
-  /// The waiters look again: in the loop's next turn, or those of new_waiter() at once, in a pass only.
+  /// The waiters look again: in the loop's next turn, or at once, in a pass only.
   void wake(Wake when = Wake::Soon);
-  /// What make_waiter() makes; a new reference.
-  virtual PyObject* new_future();
   /// What describe() says of a scope before its path: borrowed, or null.
   virtual PyObject* method_of(PyObject* scope) const = 0;
   /// Begins a response with those fields (message.h, read_fields()): all of it, or nothing and a Python error.

@@ -285,8 +285,6 @@ void AsgiWebSocket::on_application_end(PyObject* exception) {
   if (session_) session_->close(raised ? 1011 : 1000, {});
 }
 
-PyObject* AsgiWebSocket::new_future() { return new_waiter(application_.loop()); }
-
 PyObject* AsgiWebSocket::method_of(PyObject*) const { return names().word_websocket; }
 
 }  // namespace outrider::python

@@ -54,7 +54,6 @@ class AsgiWebSocket final : public AsgiCycle, public websocket::SessionHandler {
  private:
   enum class Stage { Opening, Open, Responding, Over };
 
-  PyObject* new_future() override;
   PyObject* method_of(PyObject* scope) const override;
   bool add_event(PyObject* message);
   bool add_disconnect(PyObject* message);

@@ -45,7 +45,7 @@ constexpr uint8_t kSendsInARowMax = 128;
 
 struct WaitingObject {
   PyObject_HEAD ReceiveObject* receive;
-  PyObject* iterator;  // of the future that is awaited; null when none is
+  PyObject* waiter;  // that is awaited; null when none is
   WaitsFor waits_for;
   bool gave_turn;  // to the event loop: see gives_turn()
   bool owes_turn;
@@ -86,7 +86,7 @@ PyObject* new_waiting(ReceiveObject* receive, WaitsFor waits_for) {
   auto* waiting = allocate<WaitingObject>(waiting_type);
   if (waiting == nullptr) return nullptr;
   waiting->receive = reinterpret_cast<ReceiveObject*>(Py_NewRef(reinterpret_cast<PyObject*>(receive)));
-  waiting->iterator = nullptr;
+  waiting->waiter = nullptr;
   waiting->waits_for = waits_for;
   waiting->gave_turn = waiting->owes_turn = false;
   return reinterpret_cast<PyObject*>(waiting);
@@ -94,7 +94,7 @@ PyObject* new_waiting(ReceiveObject* receive, WaitsFor waits_for) {
 
 void waiting_dealloc(PyObject* self) {
   auto* waiting = reinterpret_cast<WaitingObject*>(self);
-  Py_XDECREF(waiting->iterator);
+  Py_XDECREF(waiting->waiter);
   Py_DECREF(reinterpret_cast<PyObject*>(waiting->receive));
   free_object(self);
 }
@@ -119,7 +119,11 @@ bool gives_turn(WaitingObject* waiting) {
   return waiting->gave_turn = is_message ? waiting->receive->cycle->gave_disconnect() : waiting->owes_turn;
 }
 
-// A future being done means "look again": another receive() may have taken what came. So nothing is lost when a
+// Whether a task waits in it already. A second one would be waited for with the first one's waiter, which has room
+// for one.
+bool is_awaited(WaitingObject* waiting) { return waiting->waiter != nullptr && !is_waiter_done(waiting->waiter); }
+
+// A waiter being done means "look again": another receive() may have taken what came. So nothing is lost when a
 // waiter is cancelled at the moment it is woken.
 PySendResult waiting_send(PyObject* self, PyObject*, PyObject** result) {
   auto* waiting = reinterpret_cast<WaitingObject*>(self);
@@ -128,8 +132,15 @@ PySendResult waiting_send(PyObject* self, PyObject*, PyObject** result) {
   if (!check_on_thread(waiting->receive, is_message ? "receive() was awaited" : "send() was awaited")) {
     return PYGEN_ERROR;
   }
+  if (is_awaited(waiting)) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    is_message ? "the result of receive() is being awaited already, by another task; call receive() "
+                                 "in each task, and every message goes to one of them"
+                               : "the result of send() is being awaited already, by another task; await it in one");
+    return PYGEN_ERROR;
+  }
   while (true) {
-    if (waiting->iterator == nullptr) {
+    if (waiting->waiter == nullptr) {
       if (gives_turn(waiting)) {
         *result = Py_NewRef(Py_None);  // a bare yield, as asyncio.sleep(0) does
         return PYGEN_NEXT;
@@ -138,19 +149,14 @@ PySendResult waiting_send(PyObject* self, PyObject*, PyObject** result) {
         *result = take_result(waiting);
         return *result == nullptr ? PYGEN_ERROR : PYGEN_RETURN;
       }
-      const PyRef future = PyRef::steal(waiting->receive->cycle->make_waiter());
-      if (future && is_waiter(future.get())) {
-        waiting->iterator = future.new_reference();
-      } else {
-        waiting->iterator = future ? PyObject_CallMethod(future.get(), "__await__", nullptr) : nullptr;
-      }
-      if (waiting->iterator == nullptr) return PYGEN_ERROR;
+      waiting->waiter = waiting->receive->cycle->make_waiter();
+      if (waiting->waiter == nullptr) return PYGEN_ERROR;
     }
     PyObject* step = nullptr;
-    const PySendResult outcome = PyIter_Send(waiting->iterator, Py_None, &step);
+    const PySendResult outcome = PyIter_Send(waiting->waiter, Py_None, &step);
     *result = step;
     if (outcome == PYGEN_NEXT) return PYGEN_NEXT;
-    Py_CLEAR(waiting->iterator);
+    Py_CLEAR(waiting->waiter);
     if (outcome == PYGEN_ERROR) return PYGEN_ERROR;
     Py_XDECREF(step);
   }
@@ -188,12 +194,12 @@ PyObject* raise_thrown(PyObject* arguments) {
 }
 
 PyObject* waiting_throw(PyObject* self, PyObject* arguments) {
-  Py_CLEAR(reinterpret_cast<WaitingObject*>(self)->iterator);
+  Py_CLEAR(reinterpret_cast<WaitingObject*>(self)->waiter);
   return raise_thrown(arguments);
 }
 
 PyObject* waiting_close(PyObject* self, PyObject*) {
-  Py_CLEAR(reinterpret_cast<WaitingObject*>(self)->iterator);
+  Py_CLEAR(reinterpret_cast<WaitingObject*>(self)->waiter);
   Py_RETURN_NONE;
 }
 
@@ -342,6 +348,25 @@ bool register_coroutine(PyTypeObject* type) {
   return static_cast<bool>(done);
 }
 
+// What inspect (since 3.12) and asyncio know a coroutine function by that isn't an `async def`: asgiref and Channels
+// ask. A Python that has one of the two no more doesn't ask for it.
+bool mark_coroutine_function(PyTypeObject* type) {
+  constexpr std::pair<const char*, const char*> kMarks[] = {{"inspect", "_is_coroutine_mark"},
+                                                            {"asyncio.coroutines", "_is_coroutine"}};
+  for (const auto& [module_name, name] : kMarks) {
+    const PyRef module = PyRef::steal(PyImport_ImportModule(module_name));
+    if (!module) return false;
+    const PyRef mark = PyRef::steal(PyObject_GetAttrString(module.get(), name));
+    if (!mark) {
+      PyErr_Clear();
+    } else if (PyDict_SetItemString(type->tp_dict, name, mark.get()) != 0) {
+      return false;
+    }
+  }
+  PyType_Modified(type);
+  return true;
+}
+
 PyObject* on_task_done(PyObject* receive, PyObject* task) {
   AsgiCycle& cycle = cycle_of(receive);
   cycle.application().on_task_done(cycle, task);
@@ -376,7 +401,9 @@ bool make_callable_types() {
       waiting_type == nullptr || done_type == nullptr)
     return false;
   done_object = allocate<PyObject>(done_type);
-  return done_object != nullptr && register_coroutine(waiting_type) && register_coroutine(done_type);
+  return done_object != nullptr && register_coroutine(waiting_type) && register_coroutine(done_type) &&
+         mark_coroutine_function(receive_type) && mark_coroutine_function(websocket_receive_type) &&
+         mark_coroutine_function(send_type);
 }
 
 PyObject* new_receive(AsgiApplication& application, http::Exchange& exchange) {

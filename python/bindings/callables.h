@@ -7,7 +7,7 @@
 //   Send      the `send` callable; refers to its Receive
 //   Done      what send() returns when nothing has to be waited for; one object for all
 //   Waiting   what receive() returns, and send() under back-pressure: decides when first awaited, and then completes
-//             at once or suspends on futures of the host loop
+//             at once or suspends on a Waiter (waiter.h)
 //
 // Done and Waiting are registered as collections.abc.Coroutine, so that asyncio.create_task(receive()) works.
 //

@@ -13,10 +13,9 @@ namespace outrider::python {
 struct Names {
   // Keys and attribute names, interned.
   PyObject *type, *asgi, *http_version, *server, *client, *scheme, *method, *path, *raw_path, *query_string,
-      *root_path, *headers, *state, *extensions, *status, *body, *more_body, *call_soon, *call_later, *create_future,
-      *add_done_callback, *add, *set_result, *done, *cancel, *loop, *context, *name, *eager_start, *trailers,
-      *more_trailers, *file, *offset, *count, *links, *info, *text, *bytes, *code, *reason, *subprotocol,
-      *subprotocols, *https, *tls;
+      *root_path, *headers, *state, *extensions, *status, *body, *more_body, *call_soon, *call_later,
+      *add_done_callback, *add, *done, *cancel, *loop, *context, *name, *eager_start, *trailers, *more_trailers,
+      *file, *offset, *count, *links, *info, *text, *bytes, *code, *reason, *subprotocol, *subprotocols, *https, *tls;
   // Message and scope types.
   PyObject *http, *http_request, *http_disconnect, *response_start, *response_body, *response_pathsend,
       *response_zerocopysend, *response_trailers, *response_early_hint, *response_debug, *abort;

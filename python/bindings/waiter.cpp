@@ -214,8 +214,6 @@ PyObject* new_waiter(PyObject* loop) {
   return reinterpret_cast<PyObject*>(waiter);
 }
 
-bool is_waiter(PyObject* object) { return Py_TYPE(object) == waiter_type; }
-
 bool is_waiter_done(PyObject* waiter) { return of(waiter)->state != State::Pending; }
 
 void wake_waiter(PyObject* waiter, Wake when) {

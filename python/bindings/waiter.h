@@ -20,7 +20,6 @@ bool make_waiter_type();
 
 /// A new one, of that event loop; null with a Python error on failure. Awaitable, and its own iterator.
 PyObject* new_waiter(PyObject* loop);
-bool is_waiter(PyObject* object);
 
 /// Makes it done, unless it is or was cancelled, and has its task go on: now, in a pass only, or in the loop's next
 /// turn. No Python error is left; the task has its own.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -347,6 +349,47 @@ def test_two_receives_at_once_lose_nothing() -> None:
             pass
         client.send("b")
         assert client.answer().body == b"ab"
+
+
+def test_one_result_of_receive_is_awaited_by_one_task() -> None:
+    errors: list[BaseException | None] = []
+    is_refused = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        result = receive()
+        first = asyncio.ensure_future(result)
+        await asyncio.sleep(0)
+        second = asyncio.ensure_future(as_coroutine(result))
+        await asyncio.wait([second], timeout=10)
+        errors.append(second.exception())
+        is_refused.set()
+        await send(OK)
+        await send({"type": "http.response.body", "body": (await first)["body"]})
+
+    async def as_coroutine(awaitable: Any) -> Any:
+        return await awaitable
+
+    with serving(app) as server, WireClient(server) as client:
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+        assert is_refused.wait(20)
+        client.send("b")
+        assert client.answer().body == b"b"
+    assert [type(error) for error in errors] == [RuntimeError]
+    assert "awaited already" in str(errors[0])
+
+
+def test_receive_and_send_are_coroutine_functions_to_those_who_ask() -> None:
+    answers: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        ask = inspect.iscoroutinefunction if sys.version_info >= (3, 12) else asyncio.iscoroutinefunction
+        answers.extend([ask(receive), ask(send)])
+        await send(OK)
+        await send(DONE)
+
+    with serving(app) as server, WireClient(server) as client:
+        client.get()
+    assert answers == [True, True]
 
 
 def test_a_slow_reader_suspends_send_and_memory_stays_bounded() -> None:
