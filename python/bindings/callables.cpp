@@ -348,22 +348,31 @@ bool register_coroutine(PyTypeObject* type) {
   return static_cast<bool>(done);
 }
 
-// What inspect (since 3.12) and asyncio know a coroutine function by that isn't an `async def`: asgiref and Channels
-// ask. A Python that has one of the two no more doesn't ask for it.
-bool mark_coroutine_function(PyTypeObject* type) {
-  constexpr std::pair<const char*, const char*> kMarks[] = {{"inspect", "_is_coroutine_mark"},
-                                                            {"asyncio.coroutines", "_is_coroutine"}};
-  for (const auto& [module_name, name] : kMarks) {
-    const PyRef module = PyRef::steal(PyImport_ImportModule(module_name));
-    if (!module) return false;
-    const PyRef mark = PyRef::steal(PyObject_GetAttrString(module.get(), name));
-    if (!mark) {
-      PyErr_Clear();
-    } else if (PyDict_SetItemString(type->tp_dict, name, mark.get()) != 0) {
-      return false;
-    }
+// The attributes by which inspect, or asyncio before Python 3.12, knows a coroutine function that isn't an `async
+// def`: a dict, a new reference.
+PyObject* coroutine_marks() {
+  const PyRef inspect = PyRef::steal(PyImport_ImportModule("inspect"));
+  if (!inspect) return nullptr;
+  if (PyObject_HasAttrString(inspect.get(), "markcoroutinefunction") == 0) {
+    const PyRef coroutines = PyRef::steal(PyImport_ImportModule("asyncio.coroutines"));
+    const PyRef mark = PyRef::steal(coroutines ? PyObject_GetAttrString(coroutines.get(), "_is_coroutine") : nullptr);
+    return mark ? Py_BuildValue("{sO}", "_is_coroutine", mark.get()) : nullptr;
   }
-  PyType_Modified(type);
+  const PyRef types = PyRef::steal(PyImport_ImportModule("types"));
+  const PyRef marked = PyRef::steal(types ? PyObject_CallMethod(types.get(), "SimpleNamespace", nullptr) : nullptr);
+  if (!marked) return nullptr;
+  const PyRef done = PyRef::steal(PyObject_CallMethod(inspect.get(), "markcoroutinefunction", "O", marked.get()));
+  return done ? PyObject_GetAttrString(marked.get(), "__dict__") : nullptr;
+}
+
+// asgiref, and so Channels, ask whether `receive` and `send` are coroutine functions.
+bool mark_coroutine_functions() {
+  const PyRef marks = PyRef::steal(coroutine_marks());
+  if (!marks) return false;
+  for (PyTypeObject* type : {receive_type, websocket_receive_type, send_type}) {
+    if (PyDict_Update(type->tp_dict, marks.get()) != 0) return false;
+    PyType_Modified(type);
+  }
   return true;
 }
 
@@ -402,8 +411,7 @@ bool make_callable_types() {
     return false;
   done_object = allocate<PyObject>(done_type);
   return done_object != nullptr && register_coroutine(waiting_type) && register_coroutine(done_type) &&
-         mark_coroutine_function(receive_type) && mark_coroutine_function(websocket_receive_type) &&
-         mark_coroutine_function(send_type);
+         mark_coroutine_functions();
 }
 
 PyObject* new_receive(AsgiApplication& application, http::Exchange& exchange) {
