@@ -30,4 +30,4 @@ async def echo(socket: WebSocket, name: FromPath[str]) -> None:
         codes.append(disconnect.code)
 
 
-app = Litestar([echo])
+app = Litestar([echo], logging_config=None)  # as in with_litestar.py

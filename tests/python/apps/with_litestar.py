@@ -71,4 +71,5 @@ async def work(work_id: str) -> None:
     finished.add(work_id)
 
 
-app = Litestar([home, echo, upload, stream, download, start_work, look_at_work])
+# Its own logging has a thread with a queue, whose lock a fork in a later test might find taken.
+app = Litestar([home, echo, upload, stream, download, start_work, look_at_work], logging_config=None)
