@@ -17,6 +17,24 @@ PyObject* last_send_type = nullptr;
 PyObject* last_accept_type = nullptr;
 PyObject* last_close_type = nullptr;
 
+// What large messages are received into is what the application is given.
+class PythonObjects final : public websocket::ObjectMaker {
+ public:
+  Object make(websocket::MessageType type, std::size_t size) override {
+    const auto length = static_cast<Py_ssize_t>(size);
+    const bool is_text = type == websocket::MessageType::Text;
+    PyObject* object = is_text ? PyUnicode_New(length, 0x7f) : PyBytes_FromStringAndSize(nullptr, length);
+    if (object == nullptr) {
+      PyErr_Clear();
+      return {};
+    }
+    return {object, is_text ? static_cast<char*>(PyUnicode_DATA(object)) : PyBytes_AS_STRING(object)};
+  }
+  void release(void* object) override { Py_DECREF(static_cast<PyObject*>(object)); }
+};
+
+PythonObjects python_objects;
+
 PyObject* text_of(std::string_view text) {
   return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
 }
@@ -75,17 +93,23 @@ PyObject* AsgiWebSocket::take_message() {
 bool AsgiWebSocket::add_event(PyObject* message) {
   const Names& n = names();
   if (!has_data()) return add_disconnect(message);
-  const std::string_view data = session_->message();
   const bool is_text = session_->message_type() == websocket::MessageType::Text;
-  const auto size = static_cast<Py_ssize_t>(data.size());
-  const PyRef value = PyRef::steal(is_text ? PyUnicode_DecodeUTF8(data.data(), size, nullptr)
-                                           : PyBytes_FromStringAndSize(data.data(), size));
+  const PyRef value = message_value();
   if (!value || PyDict_SetItem(message, n.type, n.websocket_receive) != 0 ||
       PyDict_SetItem(message, is_text ? n.text : n.bytes, value.get()) != 0) {
     return false;
   }
   session_->pop_message();
   return true;
+}
+
+PyRef AsgiWebSocket::message_value() const {
+  if (void* object = session_->message_object()) return PyRef::borrow(static_cast<PyObject*>(object));
+  const std::string_view data = session_->message();
+  const auto size = static_cast<Py_ssize_t>(data.size());
+  const bool is_text = session_->message_type() == websocket::MessageType::Text;
+  return PyRef::steal(is_text ? PyUnicode_DecodeUTF8(data.data(), size, nullptr)
+                              : PyBytes_FromStringAndSize(data.data(), size));
 }
 
 bool AsgiWebSocket::add_disconnect(PyObject* message) {
@@ -186,7 +210,7 @@ bool AsgiWebSocket::send_accept(PyObject* message) {
         "or None, not %.200R",
         subprotocol.get());
   }
-  session_.emplace(*exchange_, handshake_, *this);
+  session_.emplace(*exchange_, handshake_, *this, &python_objects);
   if (!add_fields(fields.get())) return false;
   session_->accept(*chosen);
   exchange_ = nullptr;

@@ -56,6 +56,7 @@ class AsgiWebSocket final : public AsgiCycle, public websocket::SessionHandler {
 
   PyObject* method_of(PyObject* scope) const override;
   bool add_event(PyObject* message);
+  PyRef message_value() const;
   bool add_disconnect(PyObject* message);
   bool has_data() const { return stage_ == Stage::Open && session_->has_message(); }
   bool send_data(PyObject* message);

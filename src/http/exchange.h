@@ -129,6 +129,8 @@ class ExchangeHandler {
 /// on_half_close() says that the peer sends nothing more, behind the last on_data().
 class TunnelHandler : public ExchangeHandler {
  public:
+  /// Where the bytes that come next are to be put, as net::StreamHandler::read_room() has it.
+  virtual std::span<char> read_room() { return {}; }
   /// Bytes of the peer, valid and free to be overwritten until return. All of them must be taken. Unlike the others,
   /// this comes in the read phase: the application isn't to be called from it, but the exchange may be written to and
   /// ended.

@@ -51,6 +51,12 @@ const http::PeerName& Connection::peer_name() {
 
 // --- input ---------------------------------------------------------------------------------------------------------
 
+std::span<char> Connection::read_room() {
+  if (phase_ != Phase::Active || !exchange_->is_tunnel() || !pending_.empty()) return {};
+  http::TunnelHandler* handler = exchange_->tunnel();
+  return handler == nullptr ? std::span<char>() : handler->read_room();
+}
+
 void Connection::on_data(std::span<char> bytes) {
   if (phase_ == Phase::Closing) return;
   if (phase_ == Phase::Lingering) return on_lingering_data();

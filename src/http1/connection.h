@@ -92,6 +92,7 @@ class Connection final : public http::ServedConnection,
   enum class Phase { Idle, Receiving, Active, Discarding, Closing, Lingering, Closed };
 
   // net::StreamHandler
+  std::span<char> read_room() override;
   void on_data(std::span<char> bytes) override;
   void on_end() override;
   void on_error(int code) override;

@@ -80,9 +80,11 @@ bool SocketStream::is_peer_gone() const {
 }
 
 void SocketStream::alloc_cb(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-  auto* socket = static_cast<Socket*>(handle->data);
-  const std::span<char> scratch = socket->owner->loop_.scratch();
-  *buffer = uv_buf_init(scratch.data(), static_cast<unsigned>(scratch.size()));
+  SocketStream* owner = static_cast<Socket*>(handle->data)->owner;
+  std::span<char> room;
+  if (owner->handler_ != nullptr) room = owner->handler_->read_room();
+  if (room.empty()) room = owner->loop_.scratch();
+  *buffer = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
 }
 
 void SocketStream::read_cb(uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer) {

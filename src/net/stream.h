@@ -24,7 +24,12 @@ class FilePart;
 /// What a stream tells its owner. The owner may destroy the stream inside any of these.
 class StreamHandler {
  public:
-  /// Bytes arrived. They lie in the loop's scratch memory: valid, and free to be overwritten, until return.
+  /// Where the bytes that come next are to be put, for an owner that knows what they will be and has a place for
+  /// them; empty: in the loop's scratch memory. Asked before each read; what follows is on_data() with the front of
+  /// it, or nothing.
+  virtual std::span<char> read_room() { return {}; }
+  /// Bytes arrived. They lie in read_room() or in the loop's scratch memory: valid, and free to be overwritten, until
+  /// return.
   virtual void on_data(std::span<char> bytes) = 0;
   /// The peer sends no more. It may still read.
   virtual void on_end() = 0;

@@ -207,10 +207,12 @@ void TlsStream::deliver() {
   bool& was_destroyed = *was_destroyed_;
   Input input = Input::Full;
   while (input == Input::Full && is_reading_ && state_ == State::Open && handler_ != nullptr) {
+    std::span<char> room = handler_->read_room();
+    if (room.empty()) room = {reception_.plain_.get(), kPlainBytes};
     std::size_t count = 0;
-    input = decrypt(count);
+    input = decrypt(room, count);
     const int broken = send_sealed();
-    if (count > 0) handler_->on_data({reception_.plain_.get(), count});
+    if (count > 0) handler_->on_data(room.first(count));
     if (was_destroyed || handler_ == nullptr) return;
     if (broken != 0 || queued_.size() > kAnswersMax) return break_off(broken != 0 ? broken : EPROTO);
     if (input == Input::Ended) return end_input();
@@ -218,12 +220,12 @@ void TlsStream::deliver() {
   }
 }
 
-TlsStream::Input TlsStream::decrypt(std::size_t& count) {
+TlsStream::Input TlsStream::decrypt(std::span<char> room, std::size_t& count) {
   const loop::Unlocked unlocked(reception_.loop_, bytes_.input.size() >= kLongBytes);
   ERR_clear_error();
-  while (count < kPlainBytes) {
+  while (count < room.size()) {
     std::size_t more = 0;
-    const int result = SSL_read_ex(ssl_.get(), reception_.plain_.get() + count, kPlainBytes - count, &more);
+    const int result = SSL_read_ex(ssl_.get(), room.data() + count, room.size() - count, &more);
     count += more;
     if (result == 1) continue;
     switch (SSL_get_error(ssl_.get(), result)) {

@@ -115,7 +115,7 @@ class TlsStream final : public Stream, private StreamHandler, private loop::Dead
   void process(std::string_view input);
   bool shake();
   void deliver();
-  Input decrypt(std::size_t& count);
+  Input decrypt(std::span<char> room, std::size_t& count);
   void end_input();
   std::size_t seal(Cursor& cursor);
   void seal_record(Cursor& cursor, std::size_t& count, std::size_t most);

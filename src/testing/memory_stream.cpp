@@ -166,15 +166,17 @@ void MemoryStream::deliver_read() {
     return handler_->on_end();
   }
   std::string& fragment = client_->fragments_.front();
-  const std::span<char> scratch = loop_.scratch().first(std::min(fragment.size(), loop_.scratch().size()));
-  std::memcpy(scratch.data(), fragment.data(), scratch.size());
-  fragment.erase(0, scratch.size());
+  const std::span<char> room = handler_->read_room();
+  const std::span<char> place = room.empty() ? loop_.scratch() : room;
+  const std::span<char> bytes = place.first(std::min(fragment.size(), place.size()));
+  std::memcpy(bytes.data(), fragment.data(), bytes.size());
+  fragment.erase(0, bytes.size());
   if (fragment.empty()) client_->fragments_.pop_front();
   wake();
   loop::Loop& loop = loop_;
-  handler_->on_data(scratch);
+  handler_->on_data(bytes);
   // What the callback didn't copy is gone: a view that was kept shows.
-  std::memset(loop.scratch().data(), '\xAA', scratch.size());
+  if (room.empty()) std::memset(loop.scratch().data(), '\xAA', bytes.size());
 }
 
 }  // namespace outrider::testing

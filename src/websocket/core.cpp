@@ -26,7 +26,7 @@ Closure closure_of(Fault fault) { return {close_code(fault), std::string(sentenc
 
 }  // namespace
 
-Core::Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler)
+Core::Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler, ObjectMaker* objects)
     : exchange_(&exchange),
       service_(&exchange.connection().websockets()),
       handler_(&handler),
@@ -37,7 +37,10 @@ Core::Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler&
   const http::ResponseFault fault = exchange.add_field("sec-websocket-accept", accept_value(handshake.key));
   OUTRIDER_CHECK(fault == http::ResponseFault::None);
   std::optional<DeflateAgreement> agreement = agree(service_->deflate, handshake.deflate_offers);
-  if (!agreement) return;
+  if (!agreement) {
+    if (objects != nullptr) reader_.use_objects(*objects);
+    return;
+  }
   compression_ = std::make_unique<Compression>(service_->deflate, service_->contexts, *agreement);
   reader_.allow_compression(*compression_);
   sender_.allow_compression(*compression_);
@@ -86,6 +89,11 @@ void Core::accept(std::string_view subprotocol) {
 }
 
 // --- receiving -----------------------------------------------------------------------------------------------------
+
+std::span<char> Core::read_room() {
+  if (!raw_.empty() || state_ == State::Closed || is_full()) return {};
+  return reader_.room();
+}
 
 void Core::on_data(std::span<char> bytes) {
   has_heard_ = true;
@@ -202,9 +210,9 @@ bool Core::has_room() const {
 }
 
 void Core::pop_message() {
-  Buffer payload = queue_.pop();
+  Message message = queue_.pop();
   if (state_ == State::Closed) return;
-  service_->release(std::move(payload));
+  service_->release(std::move(message.payload));
   if (!reads_ && has_room()) service_->loop.defer_step(step_);
 }
 

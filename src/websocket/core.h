@@ -29,7 +29,7 @@ namespace outrider::websocket {
 
 class Core final : public http::TunnelHandler, private loop::Deadline {
  public:
-  Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler);
+  Core(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler, ObjectMaker* objects);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -60,6 +60,7 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   enum class HeldEnd : uint8_t { None, Close, Fault };
 
   // http::TunnelHandler
+  std::span<char> read_room() override;
   void on_data(std::span<char> bytes) override;
   void on_writable() override;
   void on_half_close() override;

@@ -42,6 +42,23 @@ TEST_CASE("masking gives the same as byte by byte, for all lengths, offsets and 
   }
 }
 
+TEST_CASE("what comes out is known to be ASCII or not, wherever the byte lies that isn't") {
+  for (std::size_t length = 0; length < 100; ++length) {
+    const std::string plain(length, 'x');
+    std::string masked = masked_one_by_one(plain, 3);
+    std::string copy(length, '#');
+    CHECK(copy_masked(masked, copy.data(), kMask, 3));
+    CHECK(apply_mask(masked, kMask, 3));
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string other = plain;
+      other[at] = '\x80';
+      masked = masked_one_by_one(other, 3);
+      CHECK_FALSE(copy_masked(masked, copy.data(), kMask, 3));
+      CHECK_FALSE(apply_mask(masked, kMask, 3));
+    }
+  }
+}
+
 TEST_CASE("the example of RFC 6455 §5.7 is unmasked") {
   std::string hello = "\x7f\x9f\x4d\x51\x58";
   apply_mask(hello, kMask, 0);

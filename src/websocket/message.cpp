@@ -11,6 +11,14 @@ namespace {
 // written to is no memory yet, should the peer not keep its word.
 constexpr uint64_t kReserveMax = 1024 * 1024;
 
+// From here on making an object before its bytes are there, and receiving into it, is worth it.
+constexpr uint64_t kObjectMin = 16 * 1024;
+
+// What is received at once: not so little that a message's end costs a system call of its own, and not so much that
+// the processor's cache has lost it when its mask is taken off.
+constexpr uint64_t kRoomMin = 16 * 1024;
+constexpr uint64_t kRoomMax = 128 * 1024;
+
 }  // namespace
 
 Result<MessageReader::Progress, Fault> MessageReader::feed(std::span<char> bytes) {
@@ -58,17 +66,38 @@ Result<MessageReader::Event, Fault> MessageReader::begin_data() {
     type_ = head.opcode == Opcode::Text ? MessageType::Text : MessageType::Binary;
     is_in_message_ = true;
     is_compressed_ = head.is_compressed;
-    if (message_.capacity() == 0) {
-      message_ = pool_.acquire(static_cast<std::size_t>(std::min<uint64_t>(head.length, kReserveMax)));
-    }
   }
   const std::size_t frame_max = limits_.websocket_frame_bytes_max;
   if (frame_max != 0 && head.length > frame_max) return Fault::FrameTooLong;
   // Known before the first byte of it comes. What is compressed is measured as it is inflated.
-  if (is_compressed_) return Event::None;
-  if (head.length > limits_.websocket_message_bytes_max - message_.size()) return Fault::MessageTooLong;
-  message_.reserve(static_cast<std::size_t>(std::min(head.length, kReserveMax)));
+  if (!is_compressed_ && head.length > limits_.websocket_message_bytes_max - message_.size()) {
+    return Fault::MessageTooLong;
+  }
+  make_room();
   return Event::None;
+}
+
+void MessageReader::make_room() {
+  const FrameHead& head = heads_.head();
+  const bool is_whole = head.is_final && head.opcode != Opcode::Continuation;
+  const auto size = static_cast<std::size_t>(std::min(head.length, kReserveMax));
+  if (objects_ != nullptr && is_whole && !is_compressed_ && head.length >= kObjectMin && head.length == size) {
+    object_ = MessageObject(*objects_, type_, size);
+    if (object_) return;
+  }
+  if (message_.capacity() == 0) message_ = pool_.acquire(size);
+  if (!is_compressed_) message_.reserve(size);
+}
+
+// Where the next bytes of the message go.
+char* MessageReader::tail(std::size_t count) { return object_ ? object_.bytes() + taken_ : message_.reserve(count); }
+
+std::span<char> MessageReader::room() {
+  if (state_ != State::Payload || is_control(heads_.head().opcode) || is_compressed_ || discards_messages_) return {};
+  const uint64_t left = heads_.head().length - taken_;
+  if (left < kRoomMin) return {};
+  const auto size = static_cast<std::size_t>(std::min(left, kRoomMax));
+  return {tail(size), size};
 }
 
 Result<MessageReader::Event, Fault> MessageReader::take_payload(std::span<char> bytes) {
@@ -86,11 +115,13 @@ Result<MessageReader::Event, Fault> MessageReader::take_payload(std::span<char> 
 
 Result<MessageReader::Event, Fault> MessageReader::take_data(std::span<char> bytes) {
   if (is_compressed_) return take_compressed(bytes);
-  char* to = message_.reserve(bytes.size());
-  copy_masked(bytes, to, heads_.head().mask, taken_);
-  message_.commit(bytes.size());
+  char* to = tail(bytes.size());
+  const Mask& mask = heads_.head().mask;
+  const bool is_ascii = bytes.data() == to ? apply_mask(bytes, mask, taken_) : copy_masked(bytes, to, mask, taken_);
+  if (!object_) message_.commit(bytes.size());
   // RFC 6455 §8.1. At once, so that a peer doesn't send for nothing.
-  if (type_ == MessageType::Text && !utf8_.feed({to, bytes.size()})) return Fault::TextNotUtf8;
+  if (type_ != MessageType::Text || (is_ascii && utf8_.is_complete())) return Event::None;
+  if (!utf8_.feed({to, bytes.size()})) return Fault::TextNotUtf8;
   return Event::None;
 }
 
@@ -134,11 +165,16 @@ Result<MessageReader::Event, Fault> MessageReader::end_message() {
   return Event::Message;
 }
 
-Message MessageReader::take_message() { return {std::exchange(message_, {}), type_}; }
+Message MessageReader::take_message() {
+  const bool is_ascii = utf8_.is_ascii();
+  utf8_.reset();
+  return {std::exchange(message_, {}), std::move(object_), type_, is_ascii};
+}
 
 void MessageReader::discard_messages() {
   discards_messages_ = true;
   message_.recycle(0);
+  object_.reset();
 }
 
 }  // namespace outrider::websocket

@@ -17,16 +17,19 @@
 #include "websocket/deflate.h"
 #include "websocket/fault.h"
 #include "websocket/frame.h"
+#include "websocket/message_object.h"
 #include "websocket/message_pool.h"
 #include "websocket/utf8.h"
 
 namespace outrider::websocket {
 
-enum class MessageType : uint8_t { Text, Binary };
-
 struct Message {
-  Buffer payload;
+  Buffer payload;        ///< unless it lies in an object
+  MessageObject object;  ///< of the face's; empty for most
   MessageType type = MessageType::Text;
+  bool is_ascii = false;  ///< a text's bytes are, all of them
+
+  std::string_view view() const { return object ? object.view() : payload.view(); }
 };
 
 class MessageReader {
@@ -39,6 +42,10 @@ class MessageReader {
     compression_ = &compression;
     heads_.allow_compression();
   }
+
+  /// From now on large messages of one frame are received into objects of that maker's, which must live as long as
+  /// anything is fed. Not for compressed ones.
+  void use_objects(ObjectMaker& objects) { objects_ = &objects; }
 
   enum class Event : uint8_t {
     None,     ///< more is needed
@@ -53,6 +60,9 @@ class MessageReader {
   };
   /// Takes bytes up to the next event; at least one. They may be overwritten. After a fault nothing may be fed.
   Result<Progress, Fault> feed(std::span<char> bytes);
+  /// Where the bytes of a long payload that come next can be put, to be fed from there, which saves copying them;
+  /// empty when it isn't worth it. Valid until the next call.
+  std::span<char> room();
 
   /// The message that was complete; once.
   Message take_message();
@@ -71,6 +81,8 @@ class MessageReader {
   Result<Event, Fault> end_frame();
   Result<Event, Fault> take_payload(std::span<char> bytes);
   Result<Event, Fault> begin_data();
+  void make_room();
+  char* tail(std::size_t count);
   Result<Event, Fault> take_data(std::span<char> bytes);
   Result<Event, Fault> end_message();
   Result<Event, Fault> take_compressed(std::span<char> bytes);
@@ -81,7 +93,9 @@ class MessageReader {
   Compression* compression_ = nullptr;
   FrameHeadReader heads_;
   uint64_t taken_ = 0;  // of the frame's payload
+  ObjectMaker* objects_ = nullptr;
   Buffer message_;
+  MessageObject object_;  // instead of message_
   std::string control_;
   Utf8Validator utf8_;
   State state_ = State::Head;

@@ -17,20 +17,20 @@ void MessageQueue::push(Message message) {
     messages_.erase(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
   }
-  bytes_ += message.payload.size();
+  bytes_ += message.view().size();
   messages_.push_back(std::move(message));
 }
 
-Buffer MessageQueue::pop() {
-  Buffer payload = std::move(messages_[first_].payload);
-  bytes_ -= payload.size();
+Message MessageQueue::pop() {
+  Message message = std::move(messages_[first_]);
+  bytes_ -= message.view().size();
   ++first_;
   if (empty()) {
     messages_.clear();
     first_ = 0;
     if (messages_.capacity() > kKeepPlaces) messages_.shrink_to_fit();
   }
-  return payload;
+  return message;
 }
 
 void MessageQueue::clear() { *this = MessageQueue(); }

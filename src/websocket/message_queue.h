@@ -22,8 +22,8 @@ class MessageQueue {
 
   void push(Message message);
   const Message& front() const { return messages_[first_]; }
-  /// Returns its memory.
-  Buffer pop();
+  /// Returns it, for its memory.
+  Message pop();
   void clear();
 
  private:

@@ -3,7 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstring>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "testing/fragmenter.h"
 #include "testing/websocket_client.h"
@@ -38,7 +42,7 @@ std::string events_of(const testing::Fragments& fragments, const Limits& limits,
         case MessageReader::Event::Message: {
           const Message message = reader.take_message();
           events += message.type == MessageType::Text ? "text:" : "binary:";
-          events += std::string(message.payload.view()) + " ";
+          events += std::string(message.view()) + " ";
           break;
         }
         case MessageReader::Event::Ping:
@@ -124,6 +128,145 @@ TEST_CASE("a frame is at most as long as websocket_frame_bytes_max") {
   CHECK(events(text_frame("12345"), limits) == "fault:the frame is too long");
   CHECK(events(fragment(1, "1234") + fragment(0, "5678", true), limits) == "text:12345678 ");
   CHECK(events(ping_frame("12345"), limits) == "ping:12345 ");  // it has a limit of its own
+}
+
+// Strings as a face's objects.
+class Strings final : public ObjectMaker {
+ public:
+  Object make(MessageType, std::size_t size) override {
+    if (is_out_of_memory) return {};
+    auto* string = new std::string(size, '?');
+    alive.insert(string);
+    return {string, string->data()};
+  }
+  void release(void* object) override {
+    CHECK(alive.erase(object) == 1);
+    delete static_cast<std::string*>(object);
+  }
+
+  bool is_out_of_memory = false;
+  std::set<void*> alive;
+};
+
+// Feeds the bytes `step` at a time, from the reader's own room where it has some; the messages.
+std::vector<Message> fed_from_its_room(MessageReader& reader, std::string_view bytes, std::size_t step) {
+  std::vector<Message> messages;
+  std::string elsewhere;
+  while (!bytes.empty()) {
+    const std::span<char> room = reader.room();
+    std::size_t count = std::min(step, bytes.size());
+    if (!room.empty()) count = std::min(count, room.size());
+    elsewhere = bytes.substr(0, count);
+    std::span<char> rest(elsewhere);
+    if (!room.empty()) {
+      std::memcpy(room.data(), bytes.data(), count);
+      rest = room.first(count);
+    }
+    bytes.remove_prefix(count);
+    while (!rest.empty()) {
+      const auto progress = reader.feed(rest);
+      if (!progress) return messages;
+      rest = rest.subspan(progress.value().consumed);
+      if (progress.value().event == MessageReader::Event::Message) messages.push_back(reader.take_message());
+    }
+  }
+  return messages;
+}
+
+constexpr std::size_t kSteps[] = {1000, 16 * 1024, 50'000, 1'000'000};
+const std::string kLong(100'000, 'x');
+
+TEST_CASE("long payloads are received where they are to lie, in one frame or several") {
+  const Limits limits;
+  MessagePool pool;
+  const std::string wide = "\xe2\x98\x83" + kLong;
+  const std::string bytes = text_frame(kLong) + testing::binary_frame(wide) + fragment(1, wide) + ping_frame("p") +
+                            fragment(0, kLong, true) + text_frame("short");
+  for (const std::size_t step : kSteps) {
+    MessageReader reader(limits, pool);
+    const std::vector<Message> messages = fed_from_its_room(reader, bytes, step);
+    REQUIRE(messages.size() == 4);
+    CHECK(messages[0].view() == kLong);
+    CHECK(messages[1].view() == wide);
+    CHECK(messages[2].view() == wide + kLong);
+    CHECK(messages[3].view() == "short");
+    CHECK(messages[0].is_ascii);
+    CHECK_FALSE(messages[2].is_ascii);
+    CHECK(messages[3].is_ascii);  // whatever came before
+  }
+}
+
+TEST_CASE("there is room only inside of a long payload that isn't dropped") {
+  const Limits limits;
+  MessagePool pool;
+  MessageReader reader(limits, pool);
+  CHECK(reader.room().empty());
+  std::string bytes = text_frame(kLong);
+  REQUIRE(reader.feed(std::span(bytes).first(1000)));
+  CHECK(reader.room().size() > 16 * 1024);
+  REQUIRE(reader.feed(std::span(bytes).subspan(1000, bytes.size() - 2000)));
+  CHECK(reader.room().empty());  // what is left comes with what is behind it
+  REQUIRE(reader.feed(std::span(bytes).last(1000)));
+  static_cast<void>(reader.take_message());
+  bytes = text_frame(kLong);
+  REQUIRE(reader.feed(std::span(bytes).first(1000)));
+  reader.discard_messages();
+  CHECK(reader.room().empty());
+}
+
+TEST_CASE("a large message of one frame is received into an object of the face's") {
+  const Limits limits;
+  Strings strings;
+  {
+    MessagePool pool;
+    const std::string wide = kLong + "\xe2\x98\x83";
+    for (const std::size_t step : kSteps) {
+      MessageReader reader(limits, pool);
+      reader.use_objects(strings);
+      const std::vector<Message> messages = fed_from_its_room(
+          reader,
+          text_frame(kLong) + text_frame(wide) + text_frame("short") + fragment(2, kLong) + fragment(0, kLong, true),
+          step);
+      REQUIRE(messages.size() == 4);
+      CHECK(*static_cast<std::string*>(messages[0].object.get()) == kLong);
+      CHECK(messages[0].is_ascii);
+      CHECK(messages[1].view() == wide);
+      CHECK_FALSE(messages[1].is_ascii);
+      CHECK_FALSE(messages[2].object);
+      CHECK_FALSE(messages[3].object);
+      CHECK(messages[3].view() == kLong + kLong);
+      CHECK(strings.alive.size() == 2);
+    }
+    CHECK(strings.alive.empty());
+  }
+}
+
+TEST_CASE("an object goes with a message that doesn't come about, and its want is no fault") {
+  const Limits limits;
+  Strings strings;
+  MessagePool pool;
+  {
+    MessageReader reader(limits, pool);
+    reader.use_objects(strings);
+    std::string bytes = text_frame(kLong);
+    REQUIRE(reader.feed(std::span(bytes).first(1000)));
+    CHECK(strings.alive.size() == 1);
+    reader.discard_messages();
+    CHECK(strings.alive.empty());
+  }
+  {
+    MessageReader reader(limits, pool);
+    reader.use_objects(strings);
+    CHECK(fed_from_its_room(reader, text_frame(kLong + "\xff" + kLong), 30'000).empty());
+    CHECK(strings.alive.size() == 1);
+  }
+  CHECK(strings.alive.empty());
+  strings.is_out_of_memory = true;
+  MessageReader reader(limits, pool);
+  reader.use_objects(strings);
+  const std::vector<Message> messages = fed_from_its_room(reader, text_frame(kLong), 30'000);
+  REQUIRE(messages.size() == 1);
+  CHECK(messages[0].payload.view() == kLong);
 }
 
 TEST_CASE("a reader that discards messages goes on with control frames") {

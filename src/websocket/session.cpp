@@ -5,8 +5,8 @@
 
 namespace outrider::websocket {
 
-Session::Session(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler)
-    : core_(std::make_unique<Core>(exchange, handshake, handler)) {}
+Session::Session(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler, ObjectMaker* objects)
+    : core_(std::make_unique<Core>(exchange, handshake, handler, objects)) {}
 
 Session::~Session() {
   if (core_->outlives_session()) static_cast<void>(core_.release());
@@ -24,7 +24,12 @@ bool Session::has_message() const { return !core_->queue().empty(); }
 
 MessageType Session::message_type() const { return core_->queue().front().type; }
 
-std::string_view Session::message() const { return core_->queue().front().payload.view(); }
+std::string_view Session::message() const { return core_->queue().front().view(); }
+
+void* Session::message_object() const {
+  const Message& message = core_->queue().front();
+  return message.type == MessageType::Binary || message.is_ascii ? message.object.get() : nullptr;
+}
 
 void Session::pop_message() { core_->pop_message(); }
 

@@ -63,8 +63,9 @@ class SessionHandler {
 class Session {
  public:
   /// `exchange` must offer a tunnel, `handshake` be its own; both must live until accept() or drop(). Begins the
-  /// head.
-  Session(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler);
+  /// head. `objects`: see message_object().
+  Session(http::Exchange& exchange, const Handshake& handshake, SessionHandler& handler,
+          ObjectMaker* objects = nullptr);
   /// Aborts what isn't over. A session that is closing in order is left to end by itself: only its handler is
   /// forgotten. One that wasn't accepted leaves its exchange alone: that is to be answered after drop(), or has
   /// ended.
@@ -88,6 +89,8 @@ class Session {
   /// The oldest message; only if has_message(), valid until pop_message(). Text is valid UTF-8.
   MessageType message_type() const;
   std::string_view message() const;
+  /// The object of the maker's that it lies in, the session's until pop_message(); null when it lies in none.
+  void* message_object() const;
   void pop_message();
 
   // Sending. None of these does anything once is_closing().

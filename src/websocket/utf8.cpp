@@ -10,12 +10,15 @@ using Words = uint64_t __attribute__((vector_size(16)));
 
 // How many bytes at the front are ASCII, in steps of 64: the caller looks at what is left.
 std::size_t ascii_run(const char* bytes, std::size_t count) {
-  constexpr std::size_t kVectors = 4;
+  const auto load = [bytes](std::size_t at) {
+    Words words;
+    std::memcpy(&words, bytes + at, sizeof words);
+    return words;
+  };
+  constexpr std::size_t kSize = sizeof(Words);
   std::size_t at = 0;
-  for (; count - at >= kVectors * sizeof(Words); at += kVectors * sizeof(Words)) {
-    Words words[kVectors];
-    std::memcpy(words, bytes + at, sizeof words);
-    const Words all = (words[0] | words[1]) | (words[2] | words[3]);
+  for (; count - at >= 4 * kSize; at += 4 * kSize) {
+    const Words all = (load(at) | load(at + kSize)) | (load(at + 2 * kSize) | load(at + 3 * kSize));
     if (((all[0] | all[1]) & 0x8080808080808080) != 0) break;
   }
   return at;
@@ -48,6 +51,7 @@ bool Utf8Validator::feed(std::string_view bytes) {
 // RFC 3629 §4: the second byte of some characters has a smaller range, so that none is longer than it need be, a
 // surrogate, or beyond U+10FFFF.
 bool Utf8Validator::begin_character(uint8_t byte) {
+  is_ascii_ = false;
   if (byte < 0xc2 || byte > 0xf4) return false;
   wanted_ = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
   if (byte == 0xe0) lowest_ = 0xa0;

@@ -17,6 +17,8 @@ class Utf8Validator {
   bool feed(std::string_view bytes);
   /// Whether the text may end here.
   bool is_complete() const { return wanted_ == 0; }
+  /// Whether every byte since the beginning, or the last reset(), was ASCII.
+  bool is_ascii() const { return is_ascii_; }
   void reset() { *this = Utf8Validator(); }
 
  private:
@@ -24,6 +26,7 @@ class Utf8Validator {
   uint8_t wanted_ = 0;
   uint8_t lowest_ = 0x80;
   uint8_t highest_ = 0xbf;
+  bool is_ascii_ = true;
 
   bool begin_character(uint8_t byte);
 };

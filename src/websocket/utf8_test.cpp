@@ -70,6 +70,19 @@ TEST_CASE("a text is complete only between characters, at every split") {
   }
 }
 
+TEST_CASE("a text is ASCII until a byte isn't, and from then on not") {
+  Utf8Validator validator;
+  CHECK(validator.is_ascii());
+  CHECK(validator.feed(std::string(100, 'x')));
+  CHECK(validator.is_ascii());
+  CHECK(validator.feed("\xc3"));
+  CHECK_FALSE(validator.is_ascii());
+  CHECK(validator.feed("\xa9 and more"));
+  CHECK_FALSE(validator.is_ascii());
+  validator.reset();
+  CHECK(validator.is_ascii());
+}
+
 TEST_CASE("a bad byte is found wherever it lies in a long run of ASCII") {
   for (std::size_t at = 0; at < 100; ++at) {
     std::string text(100, 'x');

@@ -74,6 +74,14 @@ def test_every_client_speaks_wss_with_the_servers_context(server: outrider.Serve
     assert (talk.code, talk.reason) == (4001, "as asked")
 
 
+def test_large_messages_over_tls_arrive_as_they_were_sent(server: outrider.Server) -> None:
+    client = pytest.importorskip("websockets.sync.client")
+    with client.connect(url_of(server), ssl=server.ssl_context(), compression=None, max_size=None) as socket:
+        for content in ("x" * 300_000, "y" * 99_999 + "☃", b"\0" * 1_000_000, "z" * 1_048_576):
+            socket.send(content)
+            assert socket.recv(timeout=60) == content
+
+
 def test_a_client_that_does_not_know_the_authority_gets_no_websocket(server: outrider.Server) -> None:
     pytest.importorskip("websockets")
     with pytest.raises(ssl.SSLCertVerificationError):

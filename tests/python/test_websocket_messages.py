@@ -45,6 +45,20 @@ def test_text_and_bytes_are_told_as_what_they_are_and_in_order() -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [16 * 1024 - 1, 16 * 1024, 300_000, 1024 * 1024, 1024 * 1024 + 1, 3_000_000])
+def test_a_large_message_is_told_as_it_was_sent_in_one_frame_or_two(size: int) -> None:
+    ascii_text = "0123456789abcde\n" * (size // 16) + "x" * (size % 16)
+    wide_text = ascii_text[:-3] + "☃"
+    contents: list[str | bytes] = [ascii_text, wide_text, wide_text.encode(), ascii_text]
+    frames = [frame(TEXT if isinstance(content, str) else BINARY, content) for content in contents]
+    halves = [frame(TEXT, ascii_text[: size // 2], fin=False), frame(0, ascii_text[size // 2 :])]
+    told = [message.get("text", message.get("bytes")) for message in received(*frames, *halves, frame(CLOSE))]
+    assert [type(content) for content in told] == [str, str, bytes, str, str, type(None)]
+    assert told == [*contents, ascii_text, None]
+    assert hash(told[0]) == hash(ascii_text)
+    assert str(told[0]).isascii()
+
+
 def test_a_message_in_fragments_is_one() -> None:
     frames = [frame(TEXT, "he", fin=False), frame(0, "ll", fin=False), frame(0, "o"), frame(CLOSE)]
     assert received(*frames) == [
