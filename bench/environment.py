@@ -27,6 +27,7 @@ _PROGRAMS: dict[Path, tuple[str, ...]] = {
     paths.LOAD: ("main.cpp", "client.cpp", *_CLIENT_UNITS),
     paths.HOLD: ("hold.cpp", *_CLIENT_UNITS),
     paths.FLOOR: ("floor.cpp", "socket.cpp"),
+    paths.WEBSOCKET_FLOOR: ("websocket_floor.cpp", "socket.cpp"),
 }
 
 
@@ -42,7 +43,7 @@ def _run(command: list[str], log_name: str) -> bool:
 
 
 def build_programs() -> None:
-    """The load client, the holder and the floor; only when a source is newer."""
+    """The load client, the holder and the floors; only when a source is newer."""
     newest = max(source.stat().st_mtime for source in paths.LOAD_SOURCES.iterdir())
     for program, units in _PROGRAMS.items():
         if program.exists() and program.stat().st_mtime >= newest:

@@ -17,6 +17,7 @@ CPP_WEBSOCKET = ROOT / "build" / "release" / "bench" / "cpp_websocket"
 LOAD = BUILD / "load"
 HOLD = BUILD / "hold"
 FLOOR = BUILD / "floor"
+WEBSOCKET_FLOOR = BUILD / "websocket_floor"
 CERTIFICATE = BUILD / "certificate.pem"
 KEY = BUILD / "key.pem"
 

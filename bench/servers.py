@@ -30,7 +30,7 @@ class Target:
 @dataclass(frozen=True)
 class Server:
     name: str
-    face: str  # "asgi", "native", "access-log", "websocket", "https", or "floor", which takes part in the first two
+    face: str  # "asgi", "native", "access-log", "websocket", "https", or a floor that a workload names
     command: Callable[[Target], list[str]]
     package: str = ""  # its distribution in the environment; "" for programs
     is_ours: bool = False
@@ -183,6 +183,10 @@ def _floor(target: Target) -> list[str]:
     return command if target.depth == 1 else [*command, str(len(client_request(target.port)))]
 
 
+def _websocket_floor(target: Target) -> list[str]:
+    return [str(paths.WEBSOCKET_FLOOR), str(target.port)]
+
+
 def client_request(port: int) -> bytes:
     """The load client's GET, whose size the floor must know when several arrive in one read."""
     return f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n".encode()
@@ -237,6 +241,7 @@ SERVERS: tuple[Server, ...] = (
     Server("hypercorn", "https", _hypercorn, "hypercorn"),
     Server("nginx", "https", _nginx),
     Server("floor", "floor", _floor),
+    Server("floor", "websocket-floor", _websocket_floor),
 )
 
 FLOOR = "floor"
@@ -247,11 +252,10 @@ def baseline(face: str) -> str:
     return "uvicorn (websockets-sansio)" if face == "websocket" else "uvicorn"
 
 
-def selected(face: str, only: list[str], *, has_floor: bool) -> list[Server]:
-    """A face's servers, those whose name begins with one of `only`; the floor when the workload has one."""
-    faces = {face, "floor"} if has_floor else {face}
+def selected(face: str, only: list[str], *, floor: str) -> list[Server]:
+    """A face's servers, those whose name begins with one of `only`, and the floor of the workload."""
     return [
         server
         for server in SERVERS
-        if server.face in faces and (not only or any(server.name.startswith(name) for name in only))
+        if server.face in (face, floor) and (not only or any(server.name.startswith(name) for name in only))
     ]

@@ -129,7 +129,7 @@ def _add_differences(rows: list[Measurement], servers: list[Server]) -> None:
 
 
 def _measure_workload(workload: Workload, plan: Plan) -> list[Measurement]:
-    servers = selected(workload.servers, plan.only, has_floor=workload.has_floor)
+    servers = selected(workload.servers, plan.only, floor=workload.floor)
     rounds: dict[tuple[str, int], list[Measurement | NotRun]] = {}
     for number in range(plan.rounds):
         for server in servers:

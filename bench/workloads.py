@@ -21,14 +21,14 @@ class Workload:
     protocol: str = "http"  # or "websocket", "websocket-deflate"
     transport: str = "plain"  # or "tls", "tls-resumed": every connection takes up the session of the one before
     servers: str = "asgi"  # which face's servers take part
-    has_floor: bool = False  # whether the floor's constant answer is comparable
+    floor: str = ""  # the face of the program that does only what no server can do without; "" for none
 
     @property
     def is_tls(self) -> bool:
         return self.transport != "plain"
 
 
-_HELLO = Workload(name="hello", title="Raw ASGI hello", app="raw_apps:hello", has_floor=True)
+_HELLO = Workload(name="hello", title="Raw ASGI hello", app="raw_apps:hello", floor="floor")
 
 
 def _websocket(suffix: str, title: str) -> tuple[Workload, ...]:
@@ -41,14 +41,13 @@ def _websocket(suffix: str, title: str) -> tuple[Workload, ...]:
             body_bytes=body_bytes,
             protocol=f"websocket{suffix}",
             servers="websocket",
+            floor="" if suffix else "websocket-floor",
         )
         for name, size, body_bytes in (("64", "64 B", 64), ("4k", "4 KiB", 4096), ("1m", "1 MiB", 2**20))
     )
 
 
-_HTTPS = replace(
-    _HELLO, name="https", title="Raw ASGI hello over TLS 1.3", transport="tls", servers="https", has_floor=False
-)
+_HTTPS = replace(_HELLO, name="https", title="Raw ASGI hello over TLS 1.3", transport="tls", servers="https", floor="")
 _HANDSHAKE = replace(_HTTPS, connections=(16,), is_fresh=True)
 
 # The argument of run.py → what it measures.
@@ -72,9 +71,7 @@ PARTS: dict[str, tuple[Workload, ...]] = {
         replace(_HELLO, name="pipelined", title="Raw ASGI hello, 16 requests in flight on each connection", depth=16),
     ),
     "access-log": (
-        replace(
-            _HELLO, name="access-log", title="Raw ASGI hello, with access logs", servers="access-log", has_floor=False
-        ),
+        replace(_HELLO, name="access-log", title="Raw ASGI hello, with access logs", servers="access-log", floor=""),
     ),
     "websocket": _websocket("", ""),
     "websocket-deflate": _websocket("-deflate", " with permessage-deflate"),
