@@ -18,7 +18,7 @@ class AsgiExchange final : public AsgiCycle {
       : AsgiCycle(application, exchange, self) {}
 
   // http::ExchangeHandler
-  void on_body() override { wake(); }
+  void on_body() override { wake(Wake::Now); }
   void on_writable() override { wake(); }
   void on_half_close() override;
   void on_disconnect(http::Disconnect reason) override;
