@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-START, BODY, TRAILERS, HINT = (
+START, BODY, TRAILERS, HINT, ABORT = (
     "http.response.start",
     "http.response.body",
     "http.response.trailers",
     "http.response.early_hint",
+    "outrider.abort",
 )
 # A file to be sent: this one.
 FILE = open(__file__, "rb", buffering=0)  # noqa: SIM115

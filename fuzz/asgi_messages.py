@@ -17,6 +17,7 @@ from typing import Any
 
 import world  # type: ignore[import-not-found]
 from asgi_choices import (
+    ABORT,
     BODY,
     EXCEPTIONS,
     FILE,
@@ -78,6 +79,7 @@ class Request:
         self.has_trailers = False  # they are to come
         self.is_content_complete = False
         self.is_complete = False
+        self.is_aborted = False
         self.has_ended = False
         self.swallows = False
 
@@ -249,6 +251,8 @@ class Play:
                 return {"type": "http.response.pathsend", "path": path}, says
             case 6:
                 return self.part_of_a_file()
+            case _ if source.byte() % 2:
+                return {"type": ABORT}, (ABORT,)
             case _:
                 return {"type": "http.response.debug", "info": {}}, None  # isn't offered
 
@@ -317,6 +321,9 @@ class Play:
             request.status, request.has_trailers = says[1], says[2]
         elif says[0] == HINT:
             holds(request.status is None, "a hint behind the start was accepted")
+        elif says[0] == ABORT:
+            request.is_complete = request.is_aborted = True
+            self.is_quiet = False
         elif says[0] == TRAILERS:
             holds(request.has_trailers and request.is_content_complete, "trailers were accepted out of order")
             request.is_complete = not says[1]
@@ -457,13 +464,19 @@ class Play:
             status, content, answers_head, ends_with_close = response
             has_none = answers_head or request.status in (204, 304)
             accepted = b"" if has_none else bytes(request.content)
-            was_sent = request.status is not None and (request.is_complete or request.has_content)
+            if request.is_aborted and status == request.status:
+                assert accepted.startswith(content), "other content was sent before an abort"
+                continue
+            was_sent = (
+                not request.is_aborted and request.status is not None and (request.is_complete or request.has_content)
+            )
             if was_sent and (request.is_complete or status == request.status):
                 assert status == request.status, f"{status} was sent for {request.status}"
                 # Where only the close ends it, nobody can see that it was cut.
                 is_cut = ends_with_close and not (self.is_quiet and request.is_complete)
                 assert content == accepted or (is_cut and accepted.startswith(content)), "other content was sent"
             elif status == 500:
+                assert not request.is_aborted, "an abort is no error"
                 assert content == (b"" if answers_head else ERROR_TEXT)
                 assert request.has_ended, "an error was sent while the application was running"
             else:
