@@ -20,6 +20,8 @@ PLUGINS = ("pytest_outrider", "base_url", "playwright")
 
 pytest.importorskip("pytest_playwright", reason="pytest-playwright isn't installed")
 
+pytestmark = pytest.mark.once
+
 Suite = Callable[..., str]
 
 

@@ -16,6 +16,8 @@ from differential import ALLOWANCES, CANARY, CASES, Reading, Request, Verdict, c
 from differential_cases import a_stream
 from hypothesis import HealthCheck, given, settings, strategies
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[outrider.Server]:

@@ -15,6 +15,8 @@ import pytest
 from apps import websocket_plain
 from asgi_app import Receive, Scope, Send, serving
 
+pytestmark = pytest.mark.once
+
 # Debian's node-ws, which another Node than Debian's doesn't look for there.
 ENVIRONMENT = {**os.environ, "NODE_PATH": f"/usr/share/nodejs:{os.environ.get('NODE_PATH', '')}"}
 
