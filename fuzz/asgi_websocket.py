@@ -42,13 +42,14 @@ REASONS: list[Any] = ["", "away", "\u2603" * 41, "x" * 124, "\ud800", b"x", 7]
 REASONS_VALID = 3
 SUBPROTOCOLS: list[Any] = [None, "one", "two", "three", "", "\ud800", b"one", 1]
 WORDS = ["type", "text", "bytes", "code", "reason", "subprotocol", "headers", "status", "body", "more_body"]
+LARGE = 236  # the sizes from here on
 # What no client may send: unmasked, of no opcode, with a bit of no extension, cut, not UTF-8, too long, a lone byte.
 MISTAKES: list[tuple[int, bytes]] = [
     (FIN | 3, b"x"),
     (FIN | 0x10 | TEXT, b"x"),
     (FIN | CONTINUATION, b"x"),
     (FIN | TEXT, b"\xff"),
-    (FIN | BINARY, b"x" * 4097),
+    (FIN | BINARY, b"x" * 40001),
     (FIN | CLOSE, b"x"),
     (FIN | CLOSE, b"\x03\xec"),
     (PING, b"x"),
@@ -127,9 +128,11 @@ class WebSocketPlay(Play):
         pass
 
     def says(self, choice: int) -> None:
-        """A message, whole or in fragments with a ping in between."""
+        """A message, whole, or in fragments with a ping in between; a large one takes two turns to come."""
         size = self.source.byte()
         text = f"{self.count}:" + "\u2603" * (size if size < 200 else size * 4)
+        if size >= LARGE:
+            text = f"{self.count}:" + ("x" * 30000 if size % 2 else "\u2603" * 9000)
         self.count += 1
         payload = text.encode()
         is_text = choice % 2 == 0
@@ -138,7 +141,10 @@ class WebSocketPlay(Play):
         if self.offers_deflate and choice >= 2:
             first, payload = first | COMPRESSED, compress(payload)
         if choice < 4:
-            world.client_send(frame(FIN | first, payload))
+            whole = frame(FIN | first, payload)
+            world.client_send(whole[:1000])
+            if len(whole) > 1000:
+                self.later.append(whole[1000:])
             return
         self.pings.append(b"between")
         middle = self.source.byte()

@@ -40,7 +40,7 @@ Limits small_limits() {
   limits.write_buffer_bytes_max = 256;
   limits.head_timeout = limits.body_timeout = limits.keep_alive_timeout = limits.write_timeout =
       limits.linger_timeout = std::chrono::milliseconds(0);
-  limits.websocket_message_bytes_max = 4096;
+  limits.websocket_message_bytes_max = 40000;  // so that large ones are received where they stay
   limits.websocket_queue_max = 3;
   limits.websocket_queue_bytes_max = 256;
   limits.websocket_ping_interval = limits.websocket_ping_timeout = limits.websocket_close_timeout =
