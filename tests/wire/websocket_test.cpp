@@ -64,6 +64,45 @@ TEST_CASE("bytes that come one by one make the same messages") {
   CHECK(server.heard() == "1:h\xc3\xa9llo 1:" + std::string(300, 'x') + " 8:1001 end");
 }
 
+TEST_CASE("large messages are echoed however they are cut, with what is between and behind them") {
+  const std::string large(70'000, 'x');
+  const std::string wide = "\xe2\x98\x83" + large;
+  const std::string all = text_frame(large) + ping_frame("p") + binary_frame(wide) +
+                          ClientFrame{1, wide, false}.bytes() + ping_frame("q") +
+                          ClientFrame{0, large, true}.bytes() + text_frame("last") + close_frame(1000);
+  for (const std::size_t cut : {std::size_t{999}, std::size_t{16 * 1024}, std::size_t{33'000}, all.size()}) {
+    EchoServer server;
+    server.open();
+    server.client->send_cut(all, cut);
+    server.settle();
+    std::vector<std::string> messages;
+    std::string controls;
+    for (const ServerFrame& frame : server.frames()) {
+      if (frame.opcode < 8) {
+        messages.push_back(frame.payload);
+      } else {
+        controls += frame.opcode == 8 ? "close" : frame.payload;
+      }
+    }
+    const std::vector<std::string> expected{large, wide, wide + large, "last"};
+    CHECK((messages == expected));  // without printing them
+    CHECK(controls == "pqclose");
+    CHECK(server.client->is_ended());
+  }
+}
+
+TEST_CASE("a large message that is given up leaves nothing of it behind") {
+  EchoServer server;
+  server.open();
+  const std::string large = text_frame(std::string(70'000, 'x'));
+  server.client->send_cut(large.substr(0, 60'000), 20'000);
+  server.settle();
+  server.echo->session->close(1001, "");  // what still comes of it is dropped
+  server.say(large.substr(60'000) + text_frame("too late") + close_frame(1001));
+  CHECK(server.heard() == "8:1001 end");
+  CHECK(server.echo->taken.empty());
+}
+
 TEST_CASE("over sockets it is the same") {
   for (const Transport transport : {Transport::Tcp, Transport::Unix}) {
     EchoServer server({}, transport);
