@@ -170,6 +170,30 @@ def test_what_is_wrong_with_its_application_is_an_error_of_the_class(run: Run, b
     assert message in done.stderr
 
 
+def test_a_class_that_keeps_the_server_from_starting_is_told_how_it_does(run: Run) -> None:
+    done = run(
+        """
+        from outrider.testing import LiveServerTestCase
+
+        class TestShop(LiveServerTestCase):
+            app = "apps.tested:app"
+
+            @classmethod
+            def setUpClass(cls):
+                cls.shelves = 3
+
+            def test_it(self):
+                self.client.get("/")
+        """,
+        "-m",
+        "unittest",
+        "suite",
+    )
+    assert "FAILED (errors=1)" in done.stderr, done.stderr
+    assert "TestShop has no server" in done.stderr
+    assert "super().setUpClass()" in done.stderr
+
+
 def test_a_skipped_or_debugged_test_leaves_nothing_behind(run: Run) -> None:
     done = run(
         """

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     import httpx
 
 
+class _NotStarted:
+    """What ``server`` is before ``setUpClass()``, and behind one that doesn't go on to ours."""
+
+    def __get__(self, instance: object, owner: type) -> LiveServer:
+        raise AttributeError(
+            f"{owner.__name__} has no server: setUpClass() starts it, and your own has to call super().setUpClass()"
+        )
+
+
 class LiveServerTestCase(unittest.TestCase):
     """Its tests have a server over ``app``, one for the class: ``self.server``, ``self.url``, ``self.client``.
 
@@ -25,7 +34,7 @@ class LiveServerTestCase(unittest.TestCase):
     app: ClassVar[Any]  # an ASGI application, or "module:name"
     options: ClassVar[Mapping[str, Any]] = {}  # outrider.Config's
     raise_server_exceptions: ClassVar[bool] = True
-    server: ClassVar[LiveServer]
+    server: ClassVar[LiveServer] = _NotStarted()  # type: ignore[assignment]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -54,7 +63,9 @@ class LiveServerTestCase(unittest.TestCase):
         super().debug()
 
     def _end_test(self) -> None:
-        server = self.server
+        server = getattr(self, "server", None)
+        if server is None:
+            return  # which the test has been told
         server.settle()
         errors = server.observe().errors
         server.forget()
