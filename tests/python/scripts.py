@@ -40,8 +40,13 @@ async def forever(receive, send):
     begun.set()
     await asyncio.sleep(1000)
 
+# urlopen() would make a TLS context as well, which crashes in a daemon thread while OpenSSL is being cleaned up.
+opener = urllib.request.OpenerDirector()
+for handler in (urllib.request.HTTPHandler, urllib.request.HTTPErrorProcessor, urllib.request.HTTPDefaultErrorHandler):
+    opener.add_handler(handler())
+
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with opener.open(url, timeout=10) as answer:
         return answer.read()
 
 def ask(server, path, method="GET", *lines):
