@@ -112,6 +112,7 @@ struct Floor {
   // True when all of it has left.
   bool send_echo(int fd, Peer& peer) {
     const auto sent = send(fd, peer.unsent.data(), peer.unsent.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) peer.unsent = {};  // what is wrong shows when it is read from
     if (sent > 0) peer.unsent.remove_prefix(static_cast<std::size_t>(sent));
     if (peer.unsent.empty()) peer.received = 0;
     return peer.unsent.empty();

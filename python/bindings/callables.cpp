@@ -139,27 +139,17 @@ PySendResult waiting_send(PyObject* self, PyObject*, PyObject** result) {
                                : "the result of send() is being awaited already, by another task; await it in one");
     return PYGEN_ERROR;
   }
-  while (true) {
-    if (waiting->waiter == nullptr) {
-      if (gives_turn(waiting)) {
-        *result = Py_NewRef(Py_None);  // a bare yield, as asyncio.sleep(0) does
-        return PYGEN_NEXT;
-      }
-      if (is_ready(waiting)) {
-        *result = take_result(waiting);
-        return *result == nullptr ? PYGEN_ERROR : PYGEN_RETURN;
-      }
-      waiting->waiter = waiting->receive->cycle->make_waiter();
-      if (waiting->waiter == nullptr) return PYGEN_ERROR;
-    }
-    PyObject* step = nullptr;
-    const PySendResult outcome = PyIter_Send(waiting->waiter, Py_None, &step);
-    *result = step;
-    if (outcome == PYGEN_NEXT) return PYGEN_NEXT;
-    Py_CLEAR(waiting->waiter);
-    if (outcome == PYGEN_ERROR) return PYGEN_ERROR;
-    Py_XDECREF(step);
+  Py_CLEAR(waiting->waiter);  // done: look again. A task that is cancelled comes by throw()
+  if (gives_turn(waiting)) {
+    *result = Py_NewRef(Py_None);  // a bare yield, as asyncio.sleep(0) does
+    return PYGEN_NEXT;
   }
+  if (is_ready(waiting)) {
+    *result = take_result(waiting);
+    return *result == nullptr ? PYGEN_ERROR : PYGEN_RETURN;
+  }
+  waiting->waiter = waiting->receive->cycle->make_waiter();
+  return waiting->waiter == nullptr ? PYGEN_ERROR : PyIter_Send(waiting->waiter, Py_None, result);
 }
 
 PyObject* stop_iteration(PyObject* value) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What a task awaits that waits for a message: a future, as far as asyncio's Task asks for one, that can run the
-// task's next step at once.
+// What a task awaits that waits for a message or for room: a future, as far as asyncio's Task asks for one, that can
+// run the task's next step at once.
 //
 // set_result() of asyncio's own Future schedules the step for the loop's next turn. What a step sends would then miss
 // the pass that woke it, and be written in one of its own. Inside a pass no task of the loop is running (as for

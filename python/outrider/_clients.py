@@ -90,9 +90,13 @@ class Clients(Beside):
         """A WebSocket of websockets' blocking client: ``with server.websocket("/chat") as chat: chat.send("hello")``.
 
         ``options`` are ``websockets.sync.client.connect()``'s. Raises what that raises, and ``ImportError`` without
-        websockets.
+        websockets. With ``tls=True`` it speaks TLS 1.2, unless the server wants 1.3 or ``ssl`` is given: it reads and
+        writes in two threads, which Python's ``ssl`` doesn't survive while tickets of TLS 1.3 come in.
         """
         package = _load("websockets.sync.client", "websocket()")
+        if self.config.tls and "ssl" not in options and self.config.ssl_minimum_version == "1.2":
+            options["ssl"] = self.ssl_context()
+            options["ssl"].maximum_version = ssl.TLSVersion.TLSv1_2
         options = self._websocket_options(path, options)
         uds = self.config.uds
         with package.connect(**options) if uds is None else package.unix_connect(uds, **options) as connection:

@@ -25,8 +25,7 @@ class FilePart;
 class StreamHandler {
  public:
   /// Where the bytes that come next are to be put, for an owner that knows what they will be and has a place for
-  /// them; empty: in the loop's scratch memory. Asked before each read; what follows is on_data() with the front of
-  /// it, or nothing.
+  /// them; empty: in the loop's scratch memory. Asked before each read, and used by the next on_data() or not at all.
   virtual std::span<char> read_room() { return {}; }
   /// Bytes arrived. They lie in read_room() or in the loop's scratch memory: valid, and free to be overwritten, until
   /// return.

@@ -237,6 +237,12 @@ void Core::take_raw() {
   set_reading(true);
 }
 
+// What was received and is no message yet.
+void Core::drop_input() {
+  raw_.recycle(0);
+  reader_.discard_messages();
+}
+
 void Core::set_reading(bool reads) {
   if (std::exchange(reads_, reads) == reads) return;
   exchange_->set_tunnel_reading(reads);
@@ -309,7 +315,7 @@ void Core::fail(Closure closure) {
 
 void Core::end_exchange() {
   service_->deadlines.clear(*this);
-  raw_.recycle(0);
+  drop_input();
   state_ = State::Closed;
   std::exchange(exchange_, nullptr)->write({}, More::No);
 }
@@ -326,7 +332,7 @@ void Core::abort() {
   has_over_news_ = has_message_news_ = false;
   if (exchange_ == nullptr) return;
   service_->deadlines.clear(*this);
-  raw_.recycle(0);
+  drop_input();
   state_ = State::Closed;
   std::exchange(exchange_, nullptr)->abort();
 }
@@ -334,7 +340,7 @@ void Core::abort() {
 void Core::on_disconnect(http::Disconnect) {
   const bool has_closed = state_ == State::Open && held_end_ == HeldEnd::Close;
   service_->deadlines.clear(*this);
-  raw_.recycle(0);
+  drop_input();
   state_ = State::Closed;
   exchange_ = nullptr;
   if (!std::exchange(is_over_, true)) {

@@ -74,6 +74,7 @@ class Core final : public http::TunnelHandler, private loop::Deadline {
   Result<MessageReader::Progress, Fault> feed(std::span<char> bytes);
   void go_on();
   void take_raw();
+  void drop_input();
   void take_event(MessageReader::Event event);
   void take_ping();
   void take_close();

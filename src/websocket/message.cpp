@@ -14,8 +14,8 @@ constexpr uint64_t kReserveMax = 1024 * 1024;
 // From here on making an object before its bytes are there, and receiving into it, is worth it.
 constexpr uint64_t kObjectMin = 16 * 1024;
 
-// What is received at once: not so little that a message's end costs a system call of its own, and not so much that
-// the processor's cache has lost it when its mask is taken off.
+// What is received at once: not so little that it isn't worth a system call, and not so much that the processor's
+// cache has lost it when its mask is taken off.
 constexpr uint64_t kRoomMin = 16 * 1024;
 constexpr uint64_t kRoomMax = 128 * 1024;
 
@@ -81,7 +81,9 @@ void MessageReader::make_room() {
   const FrameHead& head = heads_.head();
   const bool is_whole = head.is_final && head.opcode != Opcode::Continuation;
   const auto size = static_cast<std::size_t>(std::min(head.length, kReserveMax));
-  if (objects_ != nullptr && is_whole && !is_compressed_ && head.length >= kObjectMin && head.length == size) {
+  const bool may_be_kept = type_ == MessageType::Binary || !is_text_wide_;
+  if (objects_ != nullptr && may_be_kept && is_whole && !is_compressed_ && head.length >= kObjectMin &&
+      head.length == size) {
     object_ = MessageObject(*objects_, type_, size);
     if (object_) return;
   }
@@ -168,6 +170,7 @@ Result<MessageReader::Event, Fault> MessageReader::end_message() {
 Message MessageReader::take_message() {
   const bool is_ascii = utf8_.is_ascii();
   utf8_.reset();
+  if (object_ && !is_ascii) is_text_wide_ = true;
   return {std::exchange(message_, {}), std::move(object_), type_, is_ascii};
 }
 

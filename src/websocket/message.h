@@ -94,6 +94,7 @@ class MessageReader {
   FrameHeadReader heads_;
   uint64_t taken_ = 0;  // of the frame's payload
   ObjectMaker* objects_ = nullptr;
+  bool is_text_wide_ = false;  // there was a text in an object that wasn't ASCII; the next ones won't be either
   Buffer message_;
   MessageObject object_;  // instead of message_
   std::string control_;

@@ -4,7 +4,7 @@
 // An object of a face's, such as Python's bytes, that a large message is received into, so that it needn't be copied
 // into one afterwards.
 //
-// Thread: the connection's; with the host's lock where there is one.
+// Thread: the connection's, and once the session is over any; with the host's lock where there is one.
 
 #include <cstddef>
 #include <cstdint>

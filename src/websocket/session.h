@@ -89,7 +89,7 @@ class Session {
   /// The oldest message; only if has_message(), valid until pop_message(). Text is valid UTF-8.
   MessageType message_type() const;
   std::string_view message() const;
-  /// The object of the maker's that it lies in, the session's until pop_message(); null when it lies in none.
+  /// The object of the maker's that is the message, the session's until pop_message(); null when none is.
   void* message_object() const;
   void pop_message();
 

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=$1 mypy=$PWD/$2 out=$PWD/build/packaging
 
 # What is installed counts here, not how fast it is: unoptimized, it is built in half the time, and with ccache its engine
-# is that of the packages which ./dev test has built already. The library isn't: it is the one build of each file alone.
+# is that of the packages which ./dev test has built already. The library and the bindings are built here file by file.
 export SKBUILD_CMAKE_BUILD_TYPE=None SKBUILD_CMAKE_DEFINE="CMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF"
 
 step() {  # step <what is shown by it> <command>...
@@ -35,7 +35,8 @@ public_headers_are_the_standard_library_s_and_ours() {
 }
 
 install_package() {
-  "$python" -m venv --clear "$out/venv" && "$out/venv/bin/pip" install --quiet -C cmake.define.OUTRIDER_UNITY=ON .
+  "$python" -m venv --clear "$out/venv" && "$out/venv/bin/pip" install --quiet -C cmake.define.OUTRIDER_UNITY=ON \
+    -C cmake.define.OUTRIDER_UNITY_BINDINGS=OFF .
 }
 
 only_outrider_is_installed() {

@@ -91,7 +91,7 @@ TEST_CASE("large messages are echoed however they are cut, with what is between 
   }
 }
 
-TEST_CASE("a large message that is given up leaves nothing of it behind") {
+TEST_CASE("what still comes of a large message is dropped once the application has closed") {
   EchoServer server;
   server.open();
   const std::string large = text_frame(std::string(70'000, 'x'));

@@ -49,9 +49,11 @@ class LiveServerTestCase(unittest.TestCase):
 
     @classmethod
     def _stop_server(cls) -> None:
-        if cls.server.state == "ready":
-            error = cls.server.stop().lifespan_error
-            if error is not None and cls.server.raise_server_exceptions:
+        server = cls.server
+        del cls.server  # so that a class derived from this one has none that has stopped
+        if server.state == "ready":
+            error = server.stop().lifespan_error
+            if error is not None and server.raise_server_exceptions:
                 raise error
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
