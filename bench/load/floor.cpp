@@ -6,7 +6,6 @@
 // Without REQUEST_BYTES every read is one request, which holds for small requests in a closed loop. With it, every
 // so many bytes are one request, and the answers to all that came with one read leave with one write (pipelining).
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,7 +17,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "socket.h"
+#include "epoll_loop.h"
 
 namespace {
 
@@ -32,27 +31,10 @@ constexpr std::size_t kAnswerBytes = sizeof kAnswer - 1;
 constexpr std::size_t kBatchMax = 1024;
 
 struct Floor {
-  int epoll = -1;
-  int listener = -1;
+  bench::EpollLoop loop;
   std::size_t request_bytes = 0;
   std::string answers;                              // kBatchMax of them
   std::unordered_map<int, std::size_t> remainders;  // bytes of an incomplete request; only with request_bytes
-
-  void watch(int fd) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd;
-    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-  }
-
-  void accept_all() {
-    for (;;) {
-      const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) return;
-      bench::set_nodelay(fd);
-      watch(fd);
-    }
-  }
 
   std::size_t requests_in(int fd, std::size_t size) {
     if (request_bytes == 0) return 1;
@@ -77,15 +59,7 @@ struct Floor {
   }
 
   void run() {
-    std::array<epoll_event, 256> events;
-    for (;;) {
-      const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-      for (int index = 0; index < count; ++index) {
-        const int fd = events[static_cast<std::size_t>(index)].data.fd;
-        if (fd == listener) accept_all();
-        else serve(fd);
-      }
-    }
+    loop.run([](int) {}, [this](int fd) { serve(fd); });
   }
 };
 
@@ -94,11 +68,8 @@ struct Floor {
 int main(int argc, char** argv) {
   if (argc < 2) return std::fprintf(stderr, "usage: floor PORT [REQUEST_BYTES]\n"), 2;
   Floor floor;
-  floor.listener = bench::listen_loopback(std::atoi(argv[1]));
-  if (floor.listener < 0) return std::fprintf(stderr, "floor: listen: %s\n", std::strerror(errno)), 1;
+  if (!floor.loop.listen("floor", std::atoi(argv[1]))) return 1;
   if (argc > 2) floor.request_bytes = static_cast<std::size_t>(std::atoi(argv[2]));
   for (std::size_t count = 0; count < kBatchMax; ++count) floor.answers += kAnswer;
-  floor.epoll = epoll_create1(EPOLL_CLOEXEC);
-  floor.watch(floor.listener);
   floor.run();
 }

@@ -3,11 +3,9 @@
 // where it is sent from, nothing of it is validated, and the client must wait for each echo. Usage: websocket_floor
 // PORT
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -18,7 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "socket.h"
+#include "epoll_loop.h"
 
 namespace {
 
@@ -74,26 +72,8 @@ void make_echo(Peer& peer, const Frame& frame) {
 }
 
 struct Floor {
-  int epoll = -1;
-  int listener = -1;
+  bench::EpollLoop loop;
   std::unordered_map<int, std::unique_ptr<Peer>> peers;
-
-  void watch(int fd, int operation, uint32_t events) const {
-    epoll_event event{};
-    event.events = events;
-    event.data.fd = fd;
-    epoll_ctl(epoll, operation, fd, &event);
-  }
-
-  void accept_all() {
-    for (;;) {
-      const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) return;
-      bench::set_nodelay(fd);
-      peers[fd] = std::make_unique<Peer>();
-      watch(fd, EPOLL_CTL_ADD, EPOLLIN);
-    }
-  }
 
   void drop(int fd) {
     peers.erase(fd);
@@ -121,7 +101,7 @@ struct Floor {
   void serve(int fd) {
     Peer& peer = *peers[fd];
     if (!peer.unsent.empty()) {
-      if (send_echo(fd, peer)) watch(fd, EPOLL_CTL_MOD, EPOLLIN);
+      if (send_echo(fd, peer)) loop.wait_for(fd, EPOLLIN);
       return;
     }
     const auto size = recv(fd, peer.bytes.data() + peer.received, peer.bytes.size() - peer.received, 0);
@@ -134,19 +114,11 @@ struct Floor {
     if (peer.bytes.size() < frame.size()) peer.bytes.resize(frame.size());
     if (peer.received < frame.size()) return;
     make_echo(peer, frame);
-    if (!send_echo(fd, peer)) watch(fd, EPOLL_CTL_MOD, EPOLLOUT);
+    if (!send_echo(fd, peer)) loop.wait_for(fd, EPOLLOUT);
   }
 
   void run() {
-    std::array<epoll_event, 256> events;
-    for (;;) {
-      const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-      for (int index = 0; index < count; ++index) {
-        const int fd = events[static_cast<std::size_t>(index)].data.fd;
-        if (fd == listener) accept_all();
-        else serve(fd);
-      }
-    }
+    loop.run([this](int fd) { peers[fd] = std::make_unique<Peer>(); }, [this](int fd) { serve(fd); });
   }
 };
 
@@ -155,9 +127,6 @@ struct Floor {
 int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "usage: websocket_floor PORT\n"), 2;
   Floor floor;
-  floor.listener = bench::listen_loopback(std::atoi(argv[1]));
-  if (floor.listener < 0) return std::fprintf(stderr, "websocket_floor: listen: %s\n", std::strerror(errno)), 1;
-  floor.epoll = epoll_create1(EPOLL_CLOEXEC);
-  floor.watch(floor.listener, EPOLL_CTL_ADD, EPOLLIN);
+  if (!floor.loop.listen("websocket_floor", std::atoi(argv[1]))) return 1;
   floor.run();
 }
