@@ -241,6 +241,22 @@ TEST_CASE("a large message of one frame is received into an object of the face's
   }
 }
 
+TEST_CASE("after a text that isn't ASCII no further ones are received into objects, but binary messages are") {
+  const Limits limits;
+  Strings strings;
+  MessagePool pool;
+  MessageReader reader(limits, pool);
+  reader.use_objects(strings);
+  const std::string wide = kLong + "\xe2\x98\x83";
+  const std::vector<Message> messages = fed_from_its_room(
+      reader, text_frame(kLong) + text_frame(wide) + text_frame(kLong) + testing::binary_frame(kLong), 30'000);
+  REQUIRE(messages.size() == 4);
+  CHECK(messages[0].object);
+  CHECK_FALSE(messages[2].object);
+  CHECK(messages[2].view() == kLong);
+  CHECK(messages[3].object);
+}
+
 TEST_CASE("an object goes with a message that doesn't come about, and its want is no fault") {
   const Limits limits;
   Strings strings;

@@ -378,6 +378,30 @@ def test_one_result_of_receive_is_awaited_by_one_task() -> None:
     assert "awaited already" in str(errors[0])
 
 
+def test_who_awaits_what_a_cancelled_task_waited_for_is_not_cancelled() -> None:
+    is_waiting = threading.Event()
+
+    async def as_coroutine(awaitable: Any) -> Any:
+        return await awaitable
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        result = receive()
+        first = asyncio.ensure_future(as_coroutine(result))
+        await asyncio.sleep(0)
+        first.cancel()
+        is_waiting.set()
+        message = await result  # before the cancellation got to the task
+        assert first.cancelled()
+        await send(OK)
+        await send({"type": "http.response.body", "body": message["body"]})
+
+    with serving(app) as server, WireClient(server) as client:
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+        assert is_waiting.wait(20)
+        client.send("b")
+        assert client.answer().body == b"b"
+
+
 def test_receive_and_send_are_coroutine_functions_to_those_who_ask() -> None:
     answers: list[bool] = []
 
